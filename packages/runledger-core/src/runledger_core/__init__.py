@@ -1,0 +1,1 @@
+"""Contracts of Runledger: types, statuses, transitions, validation; no I/O."""

@@ -1,0 +1,1 @@
+"""Every SQL statement and every state change of Runledger, for psycopg 3."""

@@ -1,0 +1,1 @@
+"""Run Runledger jobs: catalog, supervisor and loops on trio."""

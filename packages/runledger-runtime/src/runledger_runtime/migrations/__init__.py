@@ -1,0 +1,1 @@
+"""The migrations this distribution was built against, copied from the repository."""

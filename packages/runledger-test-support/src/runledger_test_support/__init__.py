@@ -1,0 +1,1 @@
+"""Ephemeral PostgreSQL databases and pytest fixtures for Runledger."""
