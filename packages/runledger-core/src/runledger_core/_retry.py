@@ -50,13 +50,13 @@ class RetryDelay(Protocol):
 
 
 def _seconds(value: float) -> float:
-    """Return a positive delay that the attempt's column can hold."""
+    """Return a delay, zero included, that the attempt's column can hold."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValidationError(
             "retry.invalid_policy", f"a delay is of type {type(value).__name__}"
         )
     # Written so that NaN fails too.
-    if not 0 < value <= MAX_INT32 / 1000:
+    if not 0 <= value <= MAX_INT32 / 1000:
         raise ValidationError("retry.invalid_policy", "a delay is out of range")
     return float(value)
 

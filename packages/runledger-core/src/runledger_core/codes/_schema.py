@@ -50,6 +50,16 @@ SCHEMA_CODES = (
         "install the distribution again",
     ),
     _incompatible(
+        "schema.objects_missing",
+        "the history says that migrations were applied, but their tables are not there",
+        "restore the database from a backup that is whole",
+    ),
+    _incompatible(
+        "schema.search_path_empty",
+        "no schema of the search path exists",
+        "create the schema or set search_path to one that exists",
+    ),
+    _incompatible(
         "schema.version_missing",
         "a migration has not been applied to the database",
         "run migrate_after_idempotency_cutover",

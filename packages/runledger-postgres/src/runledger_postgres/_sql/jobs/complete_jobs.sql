@@ -1,0 +1,184 @@
+-- End leased attempts, any mix of outcomes: job, attempt, dead letter and events.
+--
+-- Locks job_queue rows in id order (rank 1). A lease must be live before the lock and
+-- after it: a completion that waited past its expiry is refused, its job belongs to
+-- the reaper. Whether a failure is retried is decided here, against the stored
+-- max_attempts. A success whose progress would not be valid together with the stored
+-- one is left alone and reported, so that one bad row does not fail the batch.
+WITH settlement AS (
+    SELECT *
+    FROM unnest(
+        %(job_ids)s::uuid[],
+        %(run_numbers)s::integer[],
+        %(attempts)s::integer[],
+        %(worker_ids)s::text[],
+        %(outcomes)s::text[],
+        %(outputs)s::text[]::jsonb[],
+        %(checkpoints)s::text[]::jsonb[],
+        %(progress_done)s::bigint[],
+        %(progress_total)s::bigint[],
+        %(error_codes)s::text[],
+        %(error_messages)s::text[],
+        %(retry_min_ms)s::integer[],
+        %(retry_max_ms)s::integer[]
+    ) WITH ORDINALITY AS s (
+        job_id, run_number, attempt, worker_id, outcome, output, checkpoint,
+        progress_done, progress_total, error_code, error_message, retry_min_ms,
+        retry_max_ms, position
+    )
+),
+held AS MATERIALIZED (
+    SELECT
+        q.id, q.lease_expires_at, q.max_attempts,
+        COALESCE(s.checkpoint, q.checkpoint) AS checkpoint,
+        COALESCE(s.progress_done, q.progress_done) AS progress_done,
+        COALESCE(s.progress_total, q.progress_total) AS progress_total,
+        s.position, s.run_number, s.attempt, s.outcome, s.output, s.error_code,
+        s.error_message, s.retry_min_ms, s.retry_max_ms
+    FROM settlement AS s
+    JOIN job_queue AS q ON q.id = s.job_id
+    WHERE q.run_number = s.run_number
+      AND q.attempt = s.attempt
+      AND q.worker_id = s.worker_id
+      AND q.status = 'LEASED'
+      AND q.lease_expires_at > clock_timestamp()
+    ORDER BY q.id
+    FOR UPDATE OF q
+),
+live AS MATERIALIZED (
+    SELECT
+        *,
+        clock_timestamp() AS ended_at,
+        COALESCE(
+            progress_done >= 0 AND progress_done <= progress_total,
+            COALESCE(progress_done, 0) >= 0 AND COALESCE(progress_total, 0) >= 0
+        ) AS is_progress_valid
+    FROM held
+    WHERE lease_expires_at > clock_timestamp()
+),
+decided AS MATERIALIZED (
+    SELECT
+        *,
+        CASE
+            WHEN outcome = 'SUCCEEDED' THEN 'SUCCEEDED'
+            WHEN outcome IN ('TERMINAL', 'PANICKED') OR attempt >= max_attempts
+                THEN 'DEAD_LETTERED'
+            ELSE 'PENDING'
+        END AS next_status,
+        retry_min_ms
+            + floor(random() * (retry_max_ms - retry_min_ms + 1))::integer
+            AS drawn_delay_ms
+    FROM live
+    WHERE outcome <> 'SUCCEEDED' OR is_progress_valid
+),
+updated AS (
+    UPDATE job_queue AS q
+    SET status = d.next_status::job_status,
+        worker_id = NULL,
+        lease_expires_at = NULL,
+        last_heartbeat_at = NULL,
+        finished_at = CASE WHEN d.next_status <> 'PENDING' THEN d.ended_at END,
+        next_run_at = CASE
+            WHEN d.next_status = 'PENDING'
+                THEN d.ended_at + d.drawn_delay_ms * interval '1 millisecond'
+            ELSE q.next_run_at
+        END,
+        stage = CASE d.next_status
+            WHEN 'SUCCEEDED' THEN 'completed'
+            WHEN 'PENDING' THEN 'queued'
+            ELSE q.stage
+        END,
+        progress_done = d.progress_done,
+        progress_total = d.progress_total,
+        checkpoint = d.checkpoint,
+        output = d.output,
+        status_reason = CASE WHEN d.outcome <> 'SUCCEEDED' THEN d.outcome END,
+        last_error_code = d.error_code,
+        last_error_message = d.error_message,
+        updated_at = d.ended_at
+    FROM decided AS d
+    WHERE q.id = d.id
+    RETURNING
+        q.id, q.job_type, q.organization_id, q.payload, q.stage, q.next_run_at
+),
+attempt AS (
+    UPDATE job_attempts AS a
+    SET finished_at = d.ended_at,
+        outcome = d.outcome::job_failure_kind,
+        error_code = d.error_code,
+        error_message = d.error_message,
+        retry_delay_ms = CASE WHEN d.next_status = 'PENDING' THEN d.drawn_delay_ms END
+    FROM decided AS d
+    WHERE a.job_id = d.id
+      AND a.run_number = d.run_number
+      AND a.attempt = d.attempt
+),
+dead_letter AS (
+    INSERT INTO job_dead_letters (
+        job_id, job_type, organization_id, run_number, attempt, error_code,
+        error_message, payload_snapshot, checkpoint_snapshot, failed_at
+    )
+    SELECT
+        d.id, u.job_type, u.organization_id, d.run_number, d.attempt, d.error_code,
+        d.error_message, u.payload, d.checkpoint, d.ended_at
+    FROM decided AS d
+    JOIN updated AS u ON u.id = d.id
+    WHERE d.next_status = 'DEAD_LETTERED'
+    ON CONFLICT (job_id) DO UPDATE
+    SET run_number = EXCLUDED.run_number,
+        attempt = EXCLUDED.attempt,
+        error_code = EXCLUDED.error_code,
+        error_message = EXCLUDED.error_message,
+        payload_snapshot = EXCLUDED.payload_snapshot,
+        checkpoint_snapshot = EXCLUDED.checkpoint_snapshot,
+        failed_at = EXCLUDED.failed_at
+),
+event AS (
+    INSERT INTO job_events (
+        job_id, run_number, attempt, event_type, stage, progress_done,
+        progress_total, payload, occurred_at
+    )
+    SELECT
+        d.id, d.run_number, d.attempt, e.event_type::job_event_type, e.stage,
+        e.progress_done, e.progress_total, e.payload, d.ended_at
+    FROM decided AS d
+    JOIN updated AS u ON u.id = d.id
+    CROSS JOIN LATERAL (
+        SELECT
+            1 AS ordinal, 'SUCCEEDED' AS event_type, u.stage, d.progress_done,
+            d.progress_total, '{}'::jsonb AS payload
+        WHERE d.outcome = 'SUCCEEDED'
+        UNION ALL
+        SELECT
+            1, 'FAILED', NULL, NULL, NULL,
+            jsonb_build_object(
+                'kind', d.outcome,
+                'error_code', d.error_code,
+                'error_message', d.error_message
+            )
+        WHERE d.outcome <> 'SUCCEEDED'
+        UNION ALL
+        SELECT
+            2, 'RETRY_SCHEDULED', NULL, NULL, NULL,
+            jsonb_build_object(
+                'retry_delay_ms', d.drawn_delay_ms,
+                'retry_timing_source', 'POLICY',
+                'next_run_at', u.next_run_at
+            )
+        WHERE d.next_status = 'PENDING'
+        UNION ALL
+        SELECT
+            2, 'DEAD_LETTERED', NULL, NULL, NULL,
+            jsonb_build_object('kind', d.outcome, 'error_code', d.error_code)
+        WHERE d.next_status = 'DEAD_LETTERED'
+    ) AS e
+    ORDER BY d.position, e.ordinal
+)
+SELECT
+    l.position,
+    d.next_status AS status,
+    u.next_run_at,
+    NOT l.is_progress_valid AND l.outcome = 'SUCCEEDED' AS is_progress_invalid
+FROM live AS l
+LEFT JOIN decided AS d ON d.id = l.id
+LEFT JOIN updated AS u ON u.id = l.id
