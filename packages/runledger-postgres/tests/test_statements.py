@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from uuid import UUID
 
 import pytest
 from runledger_core import EVERYTHING, GLOBAL, Organization
@@ -14,7 +15,7 @@ SOURCES = {
     for area in (files("runledger_postgres") / "_sql").iterdir()
     for entry in area.iterdir()
 }
-ORGANIZATION = Organization("0198c0de-0000-7000-8000-000000000001")
+ORGANIZATION = Organization(UUID("0198c0de-0000-7000-8000-000000000001"))
 
 
 def test_comments_for_the_reader_are_not_sent():

@@ -60,7 +60,11 @@ def enqueue_jobs(requests: Sequence[JobEnqueue]) -> Steps[list[JobEnqueueOutcome
     """
     if not requests:
         return []
-    answers = yield from rows(ENQUEUE_JOBS, **_request_columns(requests))
+    answers = yield from rows(
+        ENQUEUE_JOBS,
+        wanted_types=sorted({request.job_type for request in requests}),
+        **_request_columns(requests),
+    )
     outcomes: dict[int, JobEnqueueOutcome] = {}
     for index, answer in enumerate(answers):
         if answer["is_inserted"]:

@@ -26,11 +26,14 @@ CREATE INDEX idx_job_queue_leased
     ON job_queue (id)
     WHERE status = 'LEASED';
 
--- The exact order of a claim. The id is time-ordered and breaks ties as created_at did.
+-- A claim visits the levels of priority of each job type by skipping through this index
+-- and takes each level's first due jobs. What it reads does not grow with a backlog of
+-- other types or with jobs of the future. The id is time-ordered and breaks ties as
+-- created_at did.
 DROP INDEX idx_job_queue_claim;
 
 CREATE INDEX idx_job_queue_claim
-    ON job_queue (priority DESC, next_run_at, id)
+    ON job_queue (job_type, priority, next_run_at, id)
     WHERE status = 'PENDING';
 
 -- uq_job_attempts_job_run_attempt starts with the same two columns, and a run has few

@@ -5,6 +5,9 @@
 -- the reaper. Whether a failure is retried is decided here, against the stored
 -- max_attempts. A success whose progress would not be valid together with the stored
 -- one is left alone and reported, so that one bad row does not fail the batch.
+--
+-- What the update returns feeds all the rest: nothing is joined again, since the planner
+-- takes each of these sets for one row and would join them in nested loops.
 WITH settlement AS (
     SELECT *
     FROM unnest(
@@ -29,7 +32,7 @@ WITH settlement AS (
 ),
 held AS MATERIALIZED (
     SELECT
-        q.id, q.lease_expires_at, q.max_attempts,
+        q.ctid AS row_id, q.lease_expires_at, q.max_attempts,
         COALESCE(s.checkpoint, q.checkpoint) AS checkpoint,
         COALESCE(s.progress_done, q.progress_done) AS progress_done,
         COALESCE(s.progress_total, q.progress_total) AS progress_total,
@@ -97,21 +100,24 @@ updated AS (
         last_error_message = d.error_message,
         updated_at = d.ended_at
     FROM decided AS d
-    WHERE q.id = d.id
+    WHERE q.ctid = d.row_id
     RETURNING
-        q.id, q.job_type, q.organization_id, q.payload, q.stage, q.next_run_at
+        q.id, q.job_type, q.organization_id, q.payload, q.stage, q.next_run_at,
+        q.progress_done, q.progress_total, q.checkpoint,
+        d.position, d.run_number, d.attempt, d.outcome, d.error_code,
+        d.error_message, d.next_status, d.drawn_delay_ms, d.ended_at
 ),
 attempt AS (
     UPDATE job_attempts AS a
-    SET finished_at = d.ended_at,
-        outcome = d.outcome::job_failure_kind,
-        error_code = d.error_code,
-        error_message = d.error_message,
-        retry_delay_ms = CASE WHEN d.next_status = 'PENDING' THEN d.drawn_delay_ms END
-    FROM decided AS d
-    WHERE a.job_id = d.id
-      AND a.run_number = d.run_number
-      AND a.attempt = d.attempt
+    SET finished_at = u.ended_at,
+        outcome = u.outcome::job_failure_kind,
+        error_code = u.error_code,
+        error_message = u.error_message,
+        retry_delay_ms = CASE WHEN u.next_status = 'PENDING' THEN u.drawn_delay_ms END
+    FROM updated AS u
+    WHERE a.job_id = u.id
+      AND a.run_number = u.run_number
+      AND a.attempt = u.attempt
 ),
 dead_letter AS (
     INSERT INTO job_dead_letters (
@@ -119,11 +125,10 @@ dead_letter AS (
         error_message, payload_snapshot, checkpoint_snapshot, failed_at
     )
     SELECT
-        d.id, u.job_type, u.organization_id, d.run_number, d.attempt, d.error_code,
-        d.error_message, u.payload, d.checkpoint, d.ended_at
-    FROM decided AS d
-    JOIN updated AS u ON u.id = d.id
-    WHERE d.next_status = 'DEAD_LETTERED'
+        id, job_type, organization_id, run_number, attempt, error_code,
+        error_message, payload, checkpoint, ended_at
+    FROM updated
+    WHERE next_status = 'DEAD_LETTERED'
     ON CONFLICT (job_id) DO UPDATE
     SET run_number = EXCLUDED.run_number,
         attempt = EXCLUDED.attempt,
@@ -139,46 +144,44 @@ event AS (
         progress_total, payload, occurred_at
     )
     SELECT
-        d.id, d.run_number, d.attempt, e.event_type::job_event_type, e.stage,
-        e.progress_done, e.progress_total, e.payload, d.ended_at
-    FROM decided AS d
-    JOIN updated AS u ON u.id = d.id
+        u.id, u.run_number, u.attempt, e.event_type::job_event_type, e.stage,
+        e.progress_done, e.progress_total, e.payload, u.ended_at
+    FROM updated AS u
     CROSS JOIN LATERAL (
         SELECT
-            1 AS ordinal, 'SUCCEEDED' AS event_type, u.stage, d.progress_done,
-            d.progress_total, '{}'::jsonb AS payload
-        WHERE d.outcome = 'SUCCEEDED'
+            1 AS ordinal, 'SUCCEEDED' AS event_type, u.stage, u.progress_done,
+            u.progress_total, '{}'::jsonb AS payload
+        WHERE u.outcome = 'SUCCEEDED'
         UNION ALL
         SELECT
             1, 'FAILED', NULL, NULL, NULL,
             jsonb_build_object(
-                'kind', d.outcome,
-                'error_code', d.error_code,
-                'error_message', d.error_message
+                'kind', u.outcome,
+                'error_code', u.error_code,
+                'error_message', u.error_message
             )
-        WHERE d.outcome <> 'SUCCEEDED'
+        WHERE u.outcome <> 'SUCCEEDED'
         UNION ALL
         SELECT
             2, 'RETRY_SCHEDULED', NULL, NULL, NULL,
             jsonb_build_object(
-                'retry_delay_ms', d.drawn_delay_ms,
+                'retry_delay_ms', u.drawn_delay_ms,
                 'retry_timing_source', 'POLICY',
                 'next_run_at', u.next_run_at
             )
-        WHERE d.next_status = 'PENDING'
+        WHERE u.next_status = 'PENDING'
         UNION ALL
         SELECT
             2, 'DEAD_LETTERED', NULL, NULL, NULL,
-            jsonb_build_object('kind', d.outcome, 'error_code', d.error_code)
-        WHERE d.next_status = 'DEAD_LETTERED'
+            jsonb_build_object('kind', u.outcome, 'error_code', u.error_code)
+        WHERE u.next_status = 'DEAD_LETTERED'
     ) AS e
-    ORDER BY d.position, e.ordinal
+    ORDER BY u.position, e.ordinal
 )
-SELECT
-    l.position,
-    d.next_status AS status,
-    u.next_run_at,
-    NOT l.is_progress_valid AND l.outcome = 'SUCCEEDED' AS is_progress_invalid
-FROM live AS l
-LEFT JOIN decided AS d ON d.id = l.id
-LEFT JOIN updated AS u ON u.id = l.id
+SELECT position, next_status AS status, next_run_at, FALSE AS is_progress_invalid
+FROM updated
+UNION ALL
+SELECT position, NULL, NULL, TRUE
+FROM live
+WHERE outcome = 'SUCCEEDED'
+  AND NOT is_progress_valid

@@ -31,7 +31,7 @@ request AS MATERIALIZED (
 definition AS MATERIALIZED (
     SELECT job_type, max_attempts, default_timeout_seconds, default_priority
     FROM job_definitions
-    WHERE job_type = ANY (%(job_types)s::text[])
+    WHERE job_type = ANY (%(wanted_types)s::text[])
       AND is_enabled
     ORDER BY job_type
     FOR SHARE

@@ -13,7 +13,7 @@ WITH lease AS (
     ) AS l (job_id, run_number, attempt, worker_id)
 ),
 held AS MATERIALIZED (
-    SELECT q.id, q.lease_expires_at
+    SELECT q.ctid AS row_id, q.lease_expires_at
     FROM lease AS l
     JOIN job_queue AS q ON q.id = l.job_id
     WHERE q.run_number = l.run_number
@@ -28,7 +28,7 @@ UPDATE job_queue AS q
 SET lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
     last_heartbeat_at = clock_timestamp()
 FROM held AS h
-WHERE q.id = h.id
+WHERE q.ctid = h.row_id
   AND h.lease_expires_at > clock_timestamp()
 RETURNING
     q.id AS job_id, q.run_number, q.attempt, q.worker_id, q.lease_expires_at
