@@ -52,6 +52,7 @@ from ._statuses import (
 )
 from ._transitions import (
     JOB_TRANSITIONS,
+    OPTIONAL_EVENT_TYPES,
     WORKFLOW_RUN_TRANSITIONS,
     WORKFLOW_STEP_TRANSITIONS,
     JobTrigger,
@@ -70,6 +71,7 @@ __all__ = [
     "JOB_TRANSITIONS",
     "MAX_IDENTIFIER_BYTES",
     "MAX_JSON_DEPTH",
+    "OPTIONAL_EVENT_TYPES",
     "WORKFLOW_RUN_TRANSITIONS",
     "WORKFLOW_STEP_TRANSITIONS",
     "AttemptOutcome",

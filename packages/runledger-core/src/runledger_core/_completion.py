@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -88,7 +88,7 @@ class JobCompletion:
         """Succeed without a result."""
         return cls()
 
-    with_output = _WithOutput()
+    with_output: ClassVar[_WithOutput] = _WithOutput()
 
     def progress(self, done: int, total: int) -> JobCompletion:
         """Return the completion with this final progress."""

@@ -26,6 +26,14 @@ class MigrationDifferenceKind(StrEnum):
     """Both have the version under one name, with different content."""
 
 
+_CLAUSES = {
+    MigrationDifferenceKind.ONLY_IN_FIRST: "is only in the first set",
+    MigrationDifferenceKind.ONLY_IN_SECOND: "is only in the second set",
+    MigrationDifferenceKind.NAME: "has another name in each set",
+    MigrationDifferenceKind.CHECKSUM: "has other content in each set",
+}
+
+
 @attrs.frozen
 class MigrationDifference:
     """Name one version about which two sets disagree; its str is a clause."""
@@ -36,15 +44,7 @@ class MigrationDifference:
     second: Migration | None
 
     def __str__(self) -> str:
-        match self.kind:
-            case MigrationDifferenceKind.ONLY_IN_FIRST:
-                return f"{self.version} is only in the first set"
-            case MigrationDifferenceKind.ONLY_IN_SECOND:
-                return f"{self.version} is only in the second set"
-            case MigrationDifferenceKind.NAME:
-                return f"{self.version} has another name in each set"
-            case MigrationDifferenceKind.CHECKSUM:
-                return f"{self.version} has other content in each set"
+        return f"{self.version} {_CLAUSES[self.kind]}"
 
 
 def compare_migrations(

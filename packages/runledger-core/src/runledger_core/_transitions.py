@@ -97,6 +97,7 @@ class Transition(Generic[StatusT]):
     event_types: tuple[JobEventType, ...] = ()
 
 
+# A batched renewal writes no event, and a report only the events for what it holds.
 OPTIONAL_EVENT_TYPES = frozenset(
     {JobEventType.HEARTBEAT, JobEventType.STAGE_CHANGED, JobEventType.PROGRESS}
 )

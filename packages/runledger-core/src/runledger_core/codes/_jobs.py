@@ -60,7 +60,7 @@ JOB_CODES = (
         "the idempotency key is taken but its job cannot be found",
         "try again",
     ),
-    _malformed(
+    _invalid(
         "job.invalid_claim_limit",
         "the claim limit is not a positive whole number within the allowed maximum",
     ),
