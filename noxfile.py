@@ -148,9 +148,9 @@ def check_types(session: nox.Session, python: str) -> None:
     session.run(python, "-m", "mypy", *SOURCES, "scripts", "noxfile.py")
     # Pyright does not follow the .pth files of editable installs here.
     env = {"PYTHONPATH": os.pathsep.join(str(ROOT / place) for place in SOURCES)}
+    verify = ["-m", "basedpyright", "--pythonpath", python, "--ignoreexternal"]
     for name in IMPORTS:
-        verify = ["-m", "basedpyright", "--pythonpath", python, "--verifytypes", name]
-        quiet(session, python, *verify, env=env)
+        quiet(session, python, *verify, "--verifytypes", name, env=env)
 
 
 def check_layers(session: nox.Session, python: str) -> None:
