@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 import runledger_core
 from runledger_core import CODES, CodeKind, ErrorCategory
 from runledger_core.codes import CodeEntry, Layer, _merge

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from runledger_core import JobCompletion, ValidationError
 
 counts = st.integers(0, 2**63 - 1)

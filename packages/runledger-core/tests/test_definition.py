@@ -1,6 +1,7 @@
 """Job definitions: the one place of defaults, and what they refuse."""
 
 import pytest
+
 from runledger_core import JobDefinition, ValidationError
 
 

@@ -8,6 +8,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from runledger_core import JobEnqueue, JobStage, ValidationError
 
 

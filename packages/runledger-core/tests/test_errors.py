@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import pytest
+
 from runledger_core import CODES, ErrorCategory, RunledgerError, ValidationError
 
 

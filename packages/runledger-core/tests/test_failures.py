@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+
 from runledger_core import (
     AttemptOutcome,
     DeadLetterReason,

@@ -7,6 +7,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from runledger_core import (
     IDENTIFIER_WHITESPACE,
     MAX_IDENTIFIER_BYTES,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from runledger_core import MAX_JSON_DEPTH, ValidationError, check_json
 
 CODE = "job.payload_not_json"

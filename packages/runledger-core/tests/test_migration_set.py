@@ -5,6 +5,7 @@ import sys
 import zipfile
 
 import pytest
+
 from runledger_core import Migration, ValidationError, load_migrations
 
 FILES = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+
 import runledger_core
 from runledger_core import codes, errors, migrations
 
@@ -69,7 +70,7 @@ def test_importing_the_package_loads_nothing_that_is_slow_or_does_io():
         "print(*sorted(set(sys.modules) - before))"
     )
 
-    ran = subprocess.run(  # noqa: S603 - our own interpreter
+    ran = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         check=True,

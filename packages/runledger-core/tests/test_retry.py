@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from runledger_core import (
     Jitter,
     ReferenceRetryPolicy,
@@ -90,7 +91,6 @@ def test_changing_the_overrides_afterwards_does_not_change_the_policy():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"base_seconds": 0},
         {"base_seconds": -1},
         {"base_seconds": float("nan")},
         {"base_seconds": float("inf")},
@@ -102,10 +102,9 @@ def test_changing_the_overrides_afterwards_does_not_change_the_policy():
         {"factor": float("inf")},
         {"factor": 10**400},
         {"factor": None},
-        {"cap_seconds": 0},
         {"cap_seconds": float("inf")},
         {"jitter": "SOME"},
-        {"overrides": {"a": 0}},
+        {"overrides": {"a": -0.001}},
         {"overrides": {"a": float("nan")}},
     ],
     ids=str,
@@ -169,3 +168,14 @@ def test_any_object_with_the_method_is_a_retry_delay():
             return 5, 5
 
     assert window(Always(), 1, job_id=uuid4()) == (5, 5)
+
+
+def test_a_policy_may_try_again_at_once():
+    policy = RetryPolicy(base_seconds=0, overrides={"busy": 0})
+
+    windows = {
+        policy.delay_window_ms(job_id=UUID(int=1), attempt=5, failure_code=code)
+        for code in ("busy", "other")
+    }
+
+    assert windows == {(0, 0)}

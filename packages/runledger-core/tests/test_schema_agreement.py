@@ -1,9 +1,9 @@
 """Core and the migrations it carries say the same, shown without a database."""
 
 import re
-from importlib.resources import files
 
 import pytest
+
 from runledger_core import (
     IDENTIFIER_WHITESPACE,
     MAX_IDENTIFIER_BYTES,
@@ -28,11 +28,6 @@ ENUMS = {
     "workflow_dependency_release_mode": DependencyReleaseMode,
     "workflow_step_execution_kind": StepExecutionKind,
 }
-
-pytestmark = pytest.mark.skipif(
-    not (files("runledger_core.migrations") / "SHA256SUMS").is_file(),
-    reason="no migrations are vendored into this package",
-)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+
 from runledger_core import (
     EVERYTHING,
     GLOBAL,

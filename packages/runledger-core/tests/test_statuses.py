@@ -5,6 +5,7 @@ import inspect
 from enum import StrEnum
 
 import pytest
+
 from runledger_core import (
     AttemptOutcome,
     FailureKind,

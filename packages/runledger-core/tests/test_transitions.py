@@ -4,6 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 
 import pytest
+
 from runledger_core import (
     JOB_TRANSITIONS,
     OPTIONAL_EVENT_TYPES,

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import trio
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
 from runledger_core import JobDefinition, JobEnqueue, RunledgerError
 from runledger_postgres import claim_jobs, enqueue_job, upsert_job_definition
 

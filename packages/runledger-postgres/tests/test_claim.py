@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+
 from runledger_core import EVERYTHING, JobStatus, Lease
 from runledger_postgres import (
     claim_jobs,

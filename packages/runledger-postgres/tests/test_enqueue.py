@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+
 from runledger_core import EVERYTHING, JobDefinition, JobEnqueue, JobStatus
 from runledger_postgres import (
     EnqueueDisposition,

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from runledger_postgres import QueryError, enqueue_job, get_job_by_id
 from runledger_postgres._operation import operation
 from runledger_postgres._statements import Statement

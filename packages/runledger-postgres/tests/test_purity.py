@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+
 import runledger_postgres
 
 SOURCE = Path(runledger_postgres.__file__).parent

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from runledger_core import JobDefinition, JobEnqueue
 from runledger_postgres import (
     bundled_migrations,

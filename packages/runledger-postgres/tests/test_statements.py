@@ -7,6 +7,7 @@ from importlib.resources import files
 from uuid import UUID
 
 import pytest
+
 from runledger_core import EVERYTHING, GLOBAL, Organization
 from runledger_postgres._statements import all_statements, scoped_statement, statement
 

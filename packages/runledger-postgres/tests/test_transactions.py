@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from runledger_core import EVERYTHING, JobEnqueue
 from runledger_postgres import (
     claim_jobs,

@@ -6,7 +6,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from runledger_core import EVERYTHING, GLOBAL, Organization
+
+from runledger_core import EverythingScope, GlobalScope, Organization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +63,9 @@ class ScopedStatement:
             case Organization(id=organization_id):
                 found = self.variants["organization"]
                 return found, {"organization_id": organization_id}
-            case _ if scope is GLOBAL:
+            case GlobalScope():
                 return self.variants["global"], {}
-            case _ if scope is EVERYTHING:
+            case EverythingScope():
                 return self.variants["everything"], {}
         message = f"a scope is GLOBAL, EVERYTHING or Organization(id), not {scope!r}"
         raise TypeError(message)

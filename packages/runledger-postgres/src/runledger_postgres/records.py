@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID  # noqa: TC003
 
 import attrs
+
 from runledger_core import (
     AttemptOutcome,
     DeadLetterReason,
@@ -54,6 +55,7 @@ class JobDefinitionRecord:
     default_timeout_seconds: int
     default_priority: int
     is_enabled: bool
+    paused_at: datetime | None
     created_at: datetime
     updated_at: datetime
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
+
 from runledger_core import (
     AttemptOutcome,
     DeadLetterReason,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import attrs
+
 from runledger_core.migrations import Migration, MigrationSet, load_migrations
 
 from .._statements import statement

@@ -9,7 +9,7 @@ import attrs
 
 from .._operation import operation
 from .._statements import Statement, statement
-from .._steps import Call, one, script
+from .._steps import Call, batch, one, script
 from ..errors import MigrationError
 from ._inspect import (
     bundled_migrations,
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 LOCK_MIGRATIONS = statement("schema/lock_migrations")
 RECORD_MIGRATION = statement("schema/record_migration")
-VALIDATE_SNAPSHOT_CHECKS = statement("schema/validate_snapshot_checks")
+VALIDATE_JOB_SNAPSHOTS = statement("schema/validate_job_snapshots")
+VALIDATE_WORKFLOW_RUN_SNAPSHOTS = statement("schema/validate_workflow_run_snapshots")
 
 
 @attrs.frozen
@@ -72,7 +73,9 @@ def migrate_after_idempotency_cutover() -> Steps[MigrationReport]:
             },
         )
     if (yield from check_missing_snapshots()):
-        yield from script(VALIDATE_SNAPSHOT_CHECKS)
+        yield from batch(
+            Call(VALIDATE_JOB_SNAPSHOTS), Call(VALIDATE_WORKFLOW_RUN_SNAPSHOTS)
+        )
     return MigrationReport(
         applied_versions=tuple(migration.version for migration in missing),
         already_applied_count=len(bundled.migrations) - len(missing),

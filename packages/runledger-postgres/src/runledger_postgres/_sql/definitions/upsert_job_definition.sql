@@ -25,16 +25,16 @@ WITH written AS (
     )
     RETURNING
         job_type, version, max_attempts, default_timeout_seconds, default_priority,
-        is_enabled, created_at, updated_at
+        is_enabled, paused_at, created_at, updated_at
 )
 SELECT
     job_type, version, max_attempts, default_timeout_seconds, default_priority,
-    is_enabled, created_at, updated_at
+    is_enabled, paused_at, created_at, updated_at
 FROM written
 UNION ALL
 SELECT
     job_type, version, max_attempts, default_timeout_seconds, default_priority,
-    is_enabled, created_at, updated_at
+    is_enabled, paused_at, created_at, updated_at
 FROM job_definitions
 WHERE job_type = %(job_type)s
   AND NOT EXISTS (SELECT FROM written)

@@ -22,8 +22,11 @@ WITH RECURSIVE level AS (
         ORDER BY q.priority DESC
         LIMIT 1
     ) AS p
-    WHERE %(job_types)s::text[] IS NULL
-       OR d.job_type = ANY (%(job_types)s::text[])
+    WHERE d.paused_at IS NULL
+      AND (
+          %(job_types)s::text[] IS NULL
+          OR d.job_type = ANY (%(job_types)s::text[])
+      )
     UNION ALL
     SELECT l.job_type, p.priority
     FROM level AS l
