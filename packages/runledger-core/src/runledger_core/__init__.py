@@ -1,1 +1,127 @@
-"""Contracts of Runledger: types, statuses, transitions, validation; no I/O."""
+"""
+Contracts of Runledger: types, statuses, transitions, validation; no I/O.
+
+Everything public is here; modules with an underscore are not. Besides, two modules
+have an address of their own: ``runledger_core.errors`` with ``runledger_core.codes``,
+the table of codes, and ``runledger_core.migrations``, which loads vendored sets.
+"""
+
+from __future__ import annotations
+
+from ._completion import JobCompletion
+from ._context import JobContext
+from ._definition import JobDefinition
+from ._enqueue import JobEnqueue
+from ._failures import DeadLetterReason, JobDeadLetterInfo, JobFailure, is_retryable
+from ._identifiers import (
+    IDENTIFIER_WHITESPACE,
+    MAX_IDENTIFIER_BYTES,
+    check_identifier,
+    check_uuid,
+    identifier_field,
+)
+from ._json import MAX_JSON_DEPTH, JsonInput, JsonValue, check_json
+from ._lease import Lease
+from ._migration_difference import (
+    MigrationDifference,
+    MigrationDifferenceKind,
+    compare_migrations,
+)
+from ._migration_set import Migration, MigrationSet, load_migrations
+from ._numbers import check_whole_number
+from ._retry import Jitter, ReferenceRetryPolicy, RetryDelay, RetryPolicy
+from ._scopes import (
+    EVERYTHING,
+    GLOBAL,
+    EverythingScope,
+    GlobalScope,
+    Organization,
+    Scope,
+)
+from ._snapshot import job_snapshot
+from ._statuses import (
+    AttemptOutcome,
+    DependencyReleaseMode,
+    FailureKind,
+    JobEventType,
+    JobStage,
+    JobStatus,
+    StepExecutionKind,
+    WorkflowRunStatus,
+    WorkflowStepStatus,
+)
+from ._transitions import (
+    JOB_TRANSITIONS,
+    OPTIONAL_EVENT_TYPES,
+    WORKFLOW_RUN_TRANSITIONS,
+    WORKFLOW_STEP_TRANSITIONS,
+    JobTrigger,
+    Transition,
+    WorkflowRunTrigger,
+    WorkflowStepTrigger,
+)
+from .codes import CODES, CodeEntry, CodeKind, ErrorCategory, Layer
+from .errors import RunledgerError, ValidationError
+
+__all__ = [
+    "CODES",
+    "EVERYTHING",
+    "GLOBAL",
+    "IDENTIFIER_WHITESPACE",
+    "JOB_TRANSITIONS",
+    "MAX_IDENTIFIER_BYTES",
+    "MAX_JSON_DEPTH",
+    "OPTIONAL_EVENT_TYPES",
+    "WORKFLOW_RUN_TRANSITIONS",
+    "WORKFLOW_STEP_TRANSITIONS",
+    "AttemptOutcome",
+    "CodeEntry",
+    "CodeKind",
+    "DeadLetterReason",
+    "DependencyReleaseMode",
+    "ErrorCategory",
+    "EverythingScope",
+    "FailureKind",
+    "GlobalScope",
+    "Jitter",
+    "JobCompletion",
+    "JobContext",
+    "JobDeadLetterInfo",
+    "JobDefinition",
+    "JobEnqueue",
+    "JobEventType",
+    "JobFailure",
+    "JobStage",
+    "JobStatus",
+    "JobTrigger",
+    "JsonInput",
+    "JsonValue",
+    "Layer",
+    "Lease",
+    "Migration",
+    "MigrationDifference",
+    "MigrationDifferenceKind",
+    "MigrationSet",
+    "Organization",
+    "ReferenceRetryPolicy",
+    "RetryDelay",
+    "RetryPolicy",
+    "RunledgerError",
+    "Scope",
+    "StepExecutionKind",
+    "Transition",
+    "ValidationError",
+    "WorkflowRunStatus",
+    "WorkflowRunTrigger",
+    "WorkflowStepStatus",
+    "WorkflowStepTrigger",
+    "check_identifier",
+    "check_json",
+    "check_uuid",
+    "check_whole_number",
+    "compare_migrations",
+    "identifier_field",
+    "is_retryable",
+    "job_snapshot",
+    "load_migrations",
+]

@@ -1,0 +1,73 @@
+-- Make each status change of a job as cheap as it can be.
+-- A column that any index names, in its keys or its predicate, costs an entry in every
+-- index of the table when it changes. Status must be indexed, so the other indexes have
+-- to be few, and what changes while a job runs must stand in none of them.
+-- Locks: ACCESS EXCLUSIVE on job_queue, job_attempts and job_events until the end of the
+-- transaction: DROP INDEX needs it, and each index built here reads its table once.
+-- On a large ledger stop the workers for it. No row is rewritten.
+
+-- Listings by status. Status is in the key, so each change of it paid two more entries.
+-- Keyset listing by the two columns that never change takes their place.
+DROP INDEX idx_job_queue_org_status_created;
+DROP INDEX idx_job_queue_type_status_created;
+
+CREATE INDEX idx_job_queue_organization_id
+    ON job_queue (organization_id, id)
+    WHERE organization_id IS NOT NULL;
+
+CREATE INDEX idx_job_queue_type_id ON job_queue (job_type, id);
+
+-- The reaper looks through the leased rows, which are as many as there are jobs running.
+-- No index names a lease column, so that a renewal stays within its page (HOT) and
+-- touches no index.
+DROP INDEX idx_job_queue_leased_expiry;
+
+CREATE INDEX idx_job_queue_leased
+    ON job_queue (id)
+    WHERE status = 'LEASED';
+
+-- A claim visits the levels of priority of each job type by skipping through this index
+-- and takes each level's first due jobs. What it reads does not grow with a backlog of
+-- other types or with jobs of the future. The id is time-ordered and breaks ties as
+-- created_at did.
+DROP INDEX idx_job_queue_claim;
+
+CREATE INDEX idx_job_queue_claim
+    ON job_queue (job_type, priority, next_run_at, id)
+    WHERE status = 'PENDING';
+
+-- uq_job_attempts_job_run_attempt starts with the same two columns, and a run has few
+-- attempts, which it yields in order: this one only cost an entry per claim.
+DROP INDEX idx_job_attempts_job_run_created;
+
+-- The metrics view is the only reader by time, and it wants the newest day of a table
+-- that grows at its end: a block range index answers that and costs an insert nothing
+-- that can be measured.
+DROP INDEX idx_job_events_type_time;
+
+CREATE INDEX idx_job_events_occurred_at
+    ON job_events USING brin (occurred_at) WITH (autosummarize = on);
+
+CREATE INDEX idx_job_attempts_created_at
+    ON job_attempts USING brin (created_at) WITH (autosummarize = on);
+
+-- Free room in each page for the next version of a row.
+ALTER TABLE job_queue SET (
+    fillfactor = 70,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_analyze_scale_factor = 0.05,
+    autovacuum_vacuum_cost_limit = 2000
+);
+
+ALTER TABLE job_attempts SET (
+    fillfactor = 70,
+    autovacuum_vacuum_scale_factor = 0.05,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_limit = 2000
+);
+
+ALTER TABLE job_events SET (
+    autovacuum_vacuum_insert_scale_factor = 0.05,
+    autovacuum_vacuum_cost_limit = 2000
+);

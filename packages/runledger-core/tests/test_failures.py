@@ -1,0 +1,99 @@
+"""Failures: how handlers report them and which are tried again."""
+
+import pickle
+
+import pytest
+
+from runledger_core import (
+    AttemptOutcome,
+    DeadLetterReason,
+    FailureKind,
+    JobDeadLetterInfo,
+    JobFailure,
+    ValidationError,
+    is_retryable,
+)
+
+CONSTRUCTORS = {
+    FailureKind.RETRYABLE: JobFailure.retryable,
+    FailureKind.TERMINAL: JobFailure.terminal,
+    FailureKind.PANICKED: JobFailure.panicked,
+    FailureKind.TIMEOUT: JobFailure.timeout,
+    FailureKind.LEASE_EXPIRED: JobFailure.lease_expired,
+}
+
+
+@pytest.mark.parametrize("kind", FailureKind, ids=str)
+def test_there_is_a_constructor_for_each_kind(kind):
+    failure = CONSTRUCTORS[kind]("mail.refused", "the server said no")
+
+    assert kind is failure.kind
+    assert failure.code == "mail.refused"
+    assert failure.message == "the server said no"
+
+
+@pytest.mark.parametrize("kind", FailureKind, ids=str)
+def test_terminal_failures_and_panics_are_never_tried_again(kind):
+    never = {FailureKind.TERMINAL, FailureKind.PANICKED}
+
+    assert (kind not in never) is is_retryable(kind)
+
+
+def test_a_failure_can_be_raised_and_says_what_happened():
+    with pytest.raises(JobFailure, match=r"^mail\.refused: no$"):
+        raise JobFailure.retryable("mail.refused", "no")
+
+
+def test_the_kind_may_be_given_by_its_label_or_as_an_outcome():
+    assert JobFailure("TIMEOUT", "a", "b").kind is FailureKind.TIMEOUT
+    assert JobFailure(AttemptOutcome.TIMEOUT, "a", "b").kind is FailureKind.TIMEOUT
+
+
+@pytest.mark.parametrize("kind", ["BROKEN", None, AttemptOutcome.SUCCEEDED])
+def test_what_is_no_failure_kind_is_refused(kind):
+    with pytest.raises(ValidationError) as caught:
+        JobFailure(kind, "mail.refused", "no")
+
+    assert caught.value.code == "job.invalid_failure_kind"
+
+
+@pytest.mark.parametrize("code", ["", " padded", "x" * 513, None])
+def test_the_code_must_be_an_identifier(code):
+    with pytest.raises(ValidationError, match="failure code"):
+        JobFailure.terminal(code, "no")
+
+
+def test_a_message_that_cannot_be_stored_is_mended_instead_of_lost():
+    failure = JobFailure.retryable("a", "half\0way \ud800 there")
+
+    assert failure.message == "half\N{REPLACEMENT CHARACTER}way ? there"
+
+
+def test_an_exception_can_stand_for_its_message():
+    assert JobFailure.retryable("a", OSError("disk full")).message == "disk full"
+
+
+def test_a_failure_does_not_show_its_message_in_its_repr():
+    assert repr(JobFailure.timeout("a.b", "secret")) == "<JobFailure TIMEOUT a.b>"
+
+
+def test_a_failure_survives_pickling():
+    failure = JobFailure.terminal("mail.refused", "no")
+
+    twin = pickle.loads(pickle.dumps(failure))  # noqa: S301
+
+    assert (twin.kind, twin.code, twin.message) == (
+        FailureKind.TERMINAL,
+        "mail.refused",
+        "no",
+    )
+
+
+def test_dead_letter_info_names_what_ended_the_job():
+    failure = JobFailure.terminal("mail.refused", "no")
+
+    info = JobDeadLetterInfo(failure, DeadLetterReason.FAILURE_KIND_NON_RETRYABLE)
+
+    assert failure is info.failure
+    assert info.reason is DeadLetterReason.FAILURE_KIND_NON_RETRYABLE
+    assert info.max_attempts is None

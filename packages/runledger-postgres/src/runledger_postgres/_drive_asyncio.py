@@ -1,0 +1,106 @@
+"""Run an operation over an asyncio psycopg connection or pool."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from ._steps import Batch
+from ._transactions import TransactionMode, transaction_mode
+from ._translate import translate, translate_commit
+
+if TYPE_CHECKING:
+    from ._steps import Call, Rows, Step, Steps
+
+T = TypeVar("T")
+
+Asyncio: TypeAlias = "psycopg.AsyncConnection[Any] | AsyncConnectionPool[Any]"
+
+
+async def drive_async(db: Asyncio, steps: Steps[T], *, owns_transaction: bool) -> T:
+    """Run *steps* to their end; see ``_transactions`` for who commits."""
+    with closing(steps):
+        if not isinstance(db, AsyncConnectionPool):
+            return await _bracketed(db, steps, owns=owns_transaction, is_pooled=False)
+        try:
+            async with db.connection() as connection:
+                return await _bracketed(
+                    connection, steps, owns=owns_transaction, is_pooled=True
+                )
+        except psycopg.Error as error:  # the pool had no connection to give
+            raise translate(error) from error
+
+
+async def _bracketed(
+    connection: psycopg.AsyncConnection[Any],
+    steps: Steps[T],
+    *,
+    owns: bool,
+    is_pooled: bool,
+) -> T:
+    mode = transaction_mode(
+        connection.info.transaction_status,
+        is_pooled=is_pooled,
+        is_autocommit=connection.autocommit,
+        owns_transaction=owns,
+    )
+    if mode is TransactionMode.OPEN:
+        try:
+            return await _converse(connection, steps)
+        except BaseException:
+            if not connection.closed:
+                await connection.rollback()
+            raise
+    is_ready_to_commit = False
+    try:
+        async with connection.transaction():
+            value = await _converse(connection, steps)
+            is_ready_to_commit = mode is TransactionMode.OWN
+    except psycopg.Error as error:
+        coded = translate_commit(error) if is_ready_to_commit else translate(error)
+        raise coded from error
+    return value
+
+
+async def _converse(connection: psycopg.AsyncConnection[Any], steps: Steps[T]) -> T:
+    """Hand each step to the server and its rows, or its error, back."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = await _answer(connection, step)
+            except psycopg.Error as error:
+                step = steps.throw(translate(error))
+            else:
+                step = steps.send(answer)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+async def _answer(
+    connection: psycopg.AsyncConnection[Any], step: Step
+) -> Rows | list[Rows]:
+    if not isinstance(step, Batch):
+        return await _fetched(await _executed(connection, step))
+    async with connection.pipeline():
+        cursors = [await _executed(connection, call) for call in step.calls]
+    return [await _fetched(cursor) for cursor in cursors]
+
+
+async def _executed(
+    connection: psycopg.AsyncConnection[Any], call: Call
+) -> psycopg.AsyncCursor[Any]:
+    # Not connection.cursor(): the host may have set a cursor class of its own,
+    # with another style of parameters.
+    cursor = psycopg.AsyncCursor(connection, row_factory=dict_row)
+    return await cursor.execute(call.statement.query, call.params)
+
+
+async def _fetched(cursor: psycopg.AsyncCursor[Any]) -> Rows:
+    async with cursor:
+        return await cursor.fetchall() if cursor.description else []

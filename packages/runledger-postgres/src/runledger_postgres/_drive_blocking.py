@@ -1,0 +1,98 @@
+"""Run an operation over a blocking psycopg connection or pool."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from ._steps import Batch
+from ._transactions import TransactionMode, transaction_mode
+from ._translate import translate, translate_commit
+
+if TYPE_CHECKING:
+    from ._steps import Call, Rows, Step, Steps
+
+T = TypeVar("T")
+
+Blocking: TypeAlias = "psycopg.Connection[Any] | ConnectionPool[Any]"
+
+
+def drive(db: Blocking, steps: Steps[T], *, owns_transaction: bool) -> T:
+    """Run *steps* to their end; see ``_transactions`` for who commits."""
+    with closing(steps):
+        if not isinstance(db, ConnectionPool):
+            return _bracketed(db, steps, owns=owns_transaction, is_pooled=False)
+        try:
+            with db.connection() as connection:
+                return _bracketed(
+                    connection, steps, owns=owns_transaction, is_pooled=True
+                )
+        except psycopg.Error as error:  # the pool had no connection to give
+            raise translate(error) from error
+
+
+def _bracketed(
+    connection: psycopg.Connection[Any], steps: Steps[T], *, owns: bool, is_pooled: bool
+) -> T:
+    mode = transaction_mode(
+        connection.info.transaction_status,
+        is_pooled=is_pooled,
+        is_autocommit=connection.autocommit,
+        owns_transaction=owns,
+    )
+    if mode is TransactionMode.OPEN:
+        try:
+            return _converse(connection, steps)
+        except BaseException:
+            if not connection.closed:
+                connection.rollback()
+            raise
+    is_ready_to_commit = False
+    try:
+        with connection.transaction():
+            value = _converse(connection, steps)
+            is_ready_to_commit = mode is TransactionMode.OWN
+    except psycopg.Error as error:
+        coded = translate_commit(error) if is_ready_to_commit else translate(error)
+        raise coded from error
+    return value
+
+
+def _converse(connection: psycopg.Connection[Any], steps: Steps[T]) -> T:
+    """Hand each step to the server and its rows, or its error, back."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = _answer(connection, step)
+            except psycopg.Error as error:
+                step = steps.throw(translate(error))
+            else:
+                step = steps.send(answer)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+def _answer(connection: psycopg.Connection[Any], step: Step) -> Rows | list[Rows]:
+    if not isinstance(step, Batch):
+        return _fetched(_executed(connection, step))
+    with connection.pipeline():
+        cursors = [_executed(connection, call) for call in step.calls]
+    return [_fetched(cursor) for cursor in cursors]
+
+
+def _executed(connection: psycopg.Connection[Any], call: Call) -> psycopg.Cursor[Any]:
+    # Not connection.cursor(): the host may have set a cursor class of its own,
+    # with another style of parameters.
+    cursor = psycopg.Cursor(connection, row_factory=dict_row)
+    return cursor.execute(call.statement.query, call.params)
+
+
+def _fetched(cursor: psycopg.Cursor[Any]) -> Rows:
+    with cursor:
+        return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,22 @@
+"""JSON values as the text that the statements cast to jsonb."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runledger_core import JsonValue
+
+json_text: Callable[[JsonValue], str] = partial(
+    json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
+"""The compact text of a checked value."""
+
+
+def json_text_or_none(value: JsonValue) -> str | None:
+    """Return the text, or None for None, which the ledger stores as SQL NULL."""
+    return None if value is None else json_text(value)

@@ -1,0 +1,106 @@
+-- Lease due jobs and write down that they were leased: job, attempt and event in one
+-- statement, whatever the number of jobs.
+--
+-- What it reads is bounded whatever stands in the queue. For each job type the levels
+-- of priority that have pending jobs are found by skipping through
+-- idx_job_queue_claim; each level gives its first due jobs; the best of all are the
+-- candidates. So neither a backlog of other types nor jobs of the future, however
+-- urgent, are walked over. There are more candidates than the claim wants, because
+-- those that another claimer holds are stepped over. Rows are handed on by their place
+-- in the table, in arrays: a join would tempt the planner to read the whole table.
+--
+-- Locks job_queue rows (rank 1). The stage is `running` at once: whoever claims starts
+-- what it claimed.
+WITH RECURSIVE level AS (
+    SELECT d.job_type, p.priority
+    FROM job_definitions AS d
+    CROSS JOIN LATERAL (
+        SELECT q.priority
+        FROM job_queue AS q
+        WHERE q.status = 'PENDING'
+          AND q.job_type = d.job_type
+        ORDER BY q.priority DESC
+        LIMIT 1
+    ) AS p
+    WHERE d.paused_at IS NULL
+      AND (
+          %(job_types)s::text[] IS NULL
+          OR d.job_type = ANY (%(job_types)s::text[])
+      )
+    UNION ALL
+    SELECT l.job_type, p.priority
+    FROM level AS l
+    CROSS JOIN LATERAL (
+        SELECT q.priority
+        FROM job_queue AS q
+        WHERE q.status = 'PENDING'
+          AND q.job_type = l.job_type
+          AND q.priority < l.priority
+        ORDER BY q.priority DESC
+        LIMIT 1
+    ) AS p
+),
+candidate AS (
+    SELECT f.row_id
+    FROM level AS l
+    CROSS JOIN LATERAL (
+        SELECT q.ctid AS row_id, q.next_run_at, q.id
+        FROM job_queue AS q
+        WHERE q.status = 'PENDING'
+          AND q.job_type = l.job_type
+          AND q.priority = l.priority
+          AND q.next_run_at <= now()
+        ORDER BY q.next_run_at, q.id
+        LIMIT 2 * %(limit)s::integer + 100
+    ) AS f
+    ORDER BY l.priority DESC, f.next_run_at, f.id
+    LIMIT 2 * %(limit)s::integer + 100
+),
+locked AS (
+    SELECT q.ctid AS row_id
+    FROM job_queue AS q
+    WHERE q.ctid = ANY (ARRAY(SELECT row_id FROM candidate))
+      AND q.status = 'PENDING'
+    ORDER BY q.priority DESC, q.next_run_at, q.id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+),
+leased AS (
+    UPDATE job_queue AS q
+    SET status = 'LEASED',
+        attempt = q.attempt + 1,
+        worker_id = %(worker_id)s,
+        lease_expires_at = now() + make_interval(secs => %(lease_seconds)s),
+        last_heartbeat_at = now(),
+        started_at = COALESCE(q.started_at, now()),
+        stage = 'running',
+        updated_at = now()
+    WHERE q.ctid = ANY (ARRAY(SELECT row_id FROM locked))
+    RETURNING
+        q.id, q.job_type, q.organization_id, q.payload, q.checkpoint, q.priority,
+        q.run_number, q.attempt, q.max_attempts, q.timeout_seconds, q.next_run_at,
+        q.lease_expires_at
+),
+attempt AS (
+    INSERT INTO job_attempts (
+        job_id, run_number, attempt, worker_id, leased_at, started_at,
+        execution_started_persisted_at
+    )
+    SELECT id, run_number, attempt, %(worker_id)s, now(), now(), now()
+    FROM leased
+),
+event AS (
+    INSERT INTO job_events (job_id, run_number, attempt, event_type, stage, payload)
+    SELECT
+        id, run_number, attempt, 'LEASED', 'running',
+        jsonb_build_object(
+            'worker_id', %(worker_id)s::text,
+            'lease_duration_seconds', %(lease_seconds)s::integer
+        )
+    FROM leased
+)
+SELECT
+    id AS job_id, job_type, organization_id, payload, checkpoint, priority, run_number,
+    attempt, max_attempts, timeout_seconds, lease_expires_at
+FROM leased
+ORDER BY priority DESC, next_run_at, id

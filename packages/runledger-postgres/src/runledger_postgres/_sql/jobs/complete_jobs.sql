@@ -1,0 +1,187 @@
+-- End leased attempts, any mix of outcomes: job, attempt, dead letter and events.
+--
+-- Locks job_queue rows in id order (rank 1). A lease must be live before the lock and
+-- after it: a completion that waited past its expiry is refused, its job belongs to
+-- the reaper. Whether a failure is retried is decided here, against the stored
+-- max_attempts. A success whose progress would not be valid together with the stored
+-- one is left alone and reported, so that one bad row does not fail the batch.
+--
+-- What the update returns feeds all the rest: nothing is joined again, since the planner
+-- takes each of these sets for one row and would join them in nested loops.
+WITH settlement AS (
+    SELECT *
+    FROM unnest(
+        %(job_ids)s::uuid[],
+        %(run_numbers)s::integer[],
+        %(attempts)s::integer[],
+        %(worker_ids)s::text[],
+        %(outcomes)s::text[],
+        %(outputs)s::text[]::jsonb[],
+        %(checkpoints)s::text[]::jsonb[],
+        %(progress_done)s::bigint[],
+        %(progress_total)s::bigint[],
+        %(error_codes)s::text[],
+        %(error_messages)s::text[],
+        %(retry_min_ms)s::integer[],
+        %(retry_max_ms)s::integer[]
+    ) WITH ORDINALITY AS s (
+        job_id, run_number, attempt, worker_id, outcome, output, checkpoint,
+        progress_done, progress_total, error_code, error_message, retry_min_ms,
+        retry_max_ms, position
+    )
+),
+held AS MATERIALIZED (
+    SELECT
+        q.ctid AS row_id, q.lease_expires_at, q.max_attempts,
+        COALESCE(s.checkpoint, q.checkpoint) AS checkpoint,
+        COALESCE(s.progress_done, q.progress_done) AS progress_done,
+        COALESCE(s.progress_total, q.progress_total) AS progress_total,
+        s.position, s.run_number, s.attempt, s.outcome, s.output, s.error_code,
+        s.error_message, s.retry_min_ms, s.retry_max_ms
+    FROM settlement AS s
+    JOIN job_queue AS q ON q.id = s.job_id
+    WHERE q.run_number = s.run_number
+      AND q.attempt = s.attempt
+      AND q.worker_id = s.worker_id
+      AND q.status = 'LEASED'
+      AND q.lease_expires_at > clock_timestamp()
+    ORDER BY q.id
+    FOR UPDATE OF q
+),
+live AS MATERIALIZED (
+    SELECT
+        *,
+        clock_timestamp() AS ended_at,
+        COALESCE(
+            progress_done >= 0 AND progress_done <= progress_total,
+            COALESCE(progress_done, 0) >= 0 AND COALESCE(progress_total, 0) >= 0
+        ) AS is_progress_valid
+    FROM held
+    WHERE lease_expires_at > clock_timestamp()
+),
+decided AS MATERIALIZED (
+    SELECT
+        *,
+        CASE
+            WHEN outcome = 'SUCCEEDED' THEN 'SUCCEEDED'
+            WHEN outcome IN ('TERMINAL', 'PANICKED') OR attempt >= max_attempts
+                THEN 'DEAD_LETTERED'
+            ELSE 'PENDING'
+        END AS next_status,
+        retry_min_ms
+            + floor(random() * (retry_max_ms - retry_min_ms + 1))::integer
+            AS drawn_delay_ms
+    FROM live
+    WHERE outcome <> 'SUCCEEDED' OR is_progress_valid
+),
+updated AS (
+    UPDATE job_queue AS q
+    SET status = d.next_status::job_status,
+        worker_id = NULL,
+        lease_expires_at = NULL,
+        last_heartbeat_at = NULL,
+        finished_at = CASE WHEN d.next_status <> 'PENDING' THEN d.ended_at END,
+        next_run_at = CASE
+            WHEN d.next_status = 'PENDING'
+                THEN d.ended_at + d.drawn_delay_ms * interval '1 millisecond'
+            ELSE q.next_run_at
+        END,
+        stage = CASE d.next_status
+            WHEN 'SUCCEEDED' THEN 'completed'
+            WHEN 'PENDING' THEN 'queued'
+            ELSE q.stage
+        END,
+        progress_done = d.progress_done,
+        progress_total = d.progress_total,
+        checkpoint = d.checkpoint,
+        output = d.output,
+        status_reason = CASE WHEN d.outcome <> 'SUCCEEDED' THEN d.outcome END,
+        last_error_code = d.error_code,
+        last_error_message = d.error_message,
+        updated_at = d.ended_at
+    FROM decided AS d
+    WHERE q.ctid = d.row_id
+    RETURNING
+        q.id, q.job_type, q.organization_id, q.payload, q.stage, q.next_run_at,
+        q.progress_done, q.progress_total, q.checkpoint,
+        d.position, d.run_number, d.attempt, d.outcome, d.error_code,
+        d.error_message, d.next_status, d.drawn_delay_ms, d.ended_at
+),
+attempt AS (
+    UPDATE job_attempts AS a
+    SET finished_at = u.ended_at,
+        outcome = u.outcome::job_failure_kind,
+        error_code = u.error_code,
+        error_message = u.error_message,
+        retry_delay_ms = CASE WHEN u.next_status = 'PENDING' THEN u.drawn_delay_ms END
+    FROM updated AS u
+    WHERE a.job_id = u.id
+      AND a.run_number = u.run_number
+      AND a.attempt = u.attempt
+),
+dead_letter AS (
+    INSERT INTO job_dead_letters (
+        job_id, job_type, organization_id, run_number, attempt, error_code,
+        error_message, payload_snapshot, checkpoint_snapshot, failed_at
+    )
+    SELECT
+        id, job_type, organization_id, run_number, attempt, error_code,
+        error_message, payload, checkpoint, ended_at
+    FROM updated
+    WHERE next_status = 'DEAD_LETTERED'
+    ON CONFLICT (job_id) DO UPDATE
+    SET run_number = EXCLUDED.run_number,
+        attempt = EXCLUDED.attempt,
+        error_code = EXCLUDED.error_code,
+        error_message = EXCLUDED.error_message,
+        payload_snapshot = EXCLUDED.payload_snapshot,
+        checkpoint_snapshot = EXCLUDED.checkpoint_snapshot,
+        failed_at = EXCLUDED.failed_at
+),
+event AS (
+    INSERT INTO job_events (
+        job_id, run_number, attempt, event_type, stage, progress_done,
+        progress_total, payload, occurred_at
+    )
+    SELECT
+        u.id, u.run_number, u.attempt, e.event_type::job_event_type, e.stage,
+        e.progress_done, e.progress_total, e.payload, u.ended_at
+    FROM updated AS u
+    CROSS JOIN LATERAL (
+        SELECT
+            1 AS ordinal, 'SUCCEEDED' AS event_type, u.stage, u.progress_done,
+            u.progress_total, '{}'::jsonb AS payload
+        WHERE u.outcome = 'SUCCEEDED'
+        UNION ALL
+        SELECT
+            1, 'FAILED', NULL, NULL, NULL,
+            jsonb_build_object(
+                'kind', u.outcome,
+                'error_code', u.error_code,
+                'error_message', u.error_message
+            )
+        WHERE u.outcome <> 'SUCCEEDED'
+        UNION ALL
+        SELECT
+            2, 'RETRY_SCHEDULED', NULL, NULL, NULL,
+            jsonb_build_object(
+                'retry_delay_ms', u.drawn_delay_ms,
+                'retry_timing_source', 'POLICY',
+                'next_run_at', u.next_run_at
+            )
+        WHERE u.next_status = 'PENDING'
+        UNION ALL
+        SELECT
+            2, 'DEAD_LETTERED', NULL, NULL, NULL,
+            jsonb_build_object('kind', u.outcome, 'error_code', u.error_code)
+        WHERE u.next_status = 'DEAD_LETTERED'
+    ) AS e
+    ORDER BY u.position, e.ordinal
+)
+SELECT position, next_status AS status, next_run_at, FALSE AS is_progress_invalid
+FROM updated
+UNION ALL
+SELECT position, NULL, NULL, TRUE
+FROM live
+WHERE outcome = 'SUCCEEDED'
+  AND NOT is_progress_valid

@@ -1,0 +1,75 @@
+-- Insert jobs with their ENQUEUED events, all requests in one statement.
+--
+-- Locks the definitions FOR SHARE in name order: disabling one waits for us, or we
+-- see it disabled. Keyed rows go in by key, so that two batches that share keys wait
+-- for each other in one order. A key that exists, or comes twice in the batch, is not
+-- inserted; match_existing_jobs.sql then compares the requests, with a new snapshot
+-- that sees what was committed while we waited. That needs READ COMMITTED, hence
+-- accepts_keys.
+WITH session AS (
+    SELECT current_setting('transaction_isolation')
+        IN ('read committed', 'read uncommitted') AS accepts_keys
+),
+request AS MATERIALIZED (
+    SELECT uuidv7() AS id, r.*
+    FROM unnest(
+        %(job_types)s::text[],
+        %(organization_ids)s::uuid[],
+        %(payloads)s::text[]::jsonb[],
+        %(priorities)s::integer[],
+        %(max_attempts)s::integer[],
+        %(timeouts_seconds)s::integer[],
+        %(next_runs_at)s::timestamptz[],
+        %(idempotency_keys)s::text[],
+        %(stages)s::text[],
+        %(snapshots)s::text[]::jsonb[]
+    ) WITH ORDINALITY AS r (
+        job_type, organization_id, payload, priority, max_attempts, timeout_seconds,
+        next_run_at, idempotency_key, stage, snapshot, position
+    )
+),
+definition AS MATERIALIZED (
+    SELECT job_type, max_attempts, default_timeout_seconds, default_priority
+    FROM job_definitions
+    WHERE job_type = ANY (%(wanted_types)s::text[])
+      AND is_enabled
+    ORDER BY job_type
+    FOR SHARE
+),
+inserted AS (
+    INSERT INTO job_queue (
+        id, job_type, organization_id, payload, priority, max_attempts,
+        timeout_seconds, next_run_at, idempotency_key, stage, enqueue_request
+    )
+    SELECT
+        r.id, r.job_type, r.organization_id, r.payload,
+        COALESCE(r.priority, d.default_priority),
+        COALESCE(r.max_attempts, d.max_attempts),
+        COALESCE(r.timeout_seconds, d.default_timeout_seconds),
+        COALESCE(r.next_run_at, now()),
+        r.idempotency_key, r.stage, r.snapshot
+    FROM request AS r
+    JOIN definition AS d ON d.job_type = r.job_type
+    CROSS JOIN session AS s
+    WHERE r.idempotency_key IS NULL OR s.accepts_keys
+    ORDER BY r.job_type, r.organization_id, r.idempotency_key, r.position
+    ON CONFLICT DO NOTHING
+    RETURNING id, job_type, stage
+),
+event AS (
+    INSERT INTO job_events (job_id, run_number, event_type, stage, payload)
+    SELECT
+        id, 1, 'ENQUEUED', stage, jsonb_build_object('job_type', job_type)
+    FROM inserted
+)
+SELECT
+    r.position,
+    r.id AS job_id,
+    i.id IS NOT NULL AS is_inserted,
+    d.job_type IS NOT NULL AS is_defined,
+    s.accepts_keys
+FROM request AS r
+CROSS JOIN session AS s
+LEFT JOIN definition AS d ON d.job_type = r.job_type
+LEFT JOIN inserted AS i ON i.id = r.id
+ORDER BY r.position

@@ -1,0 +1,34 @@
+-- Renew live leases, all of a worker in one statement; expired ones stay expired.
+--
+-- Changes only columns that no index names, so the update stays HOT. Locks job_queue
+-- rows in id order (rank 1); the expiry is tested again on the locked row, because
+-- the wait for the lock may have outlived it.
+WITH lease AS (
+    SELECT job_id, run_number, attempt, worker_id
+    FROM unnest(
+        %(job_ids)s::uuid[],
+        %(run_numbers)s::integer[],
+        %(attempts)s::integer[],
+        %(worker_ids)s::text[]
+    ) AS l (job_id, run_number, attempt, worker_id)
+),
+held AS MATERIALIZED (
+    SELECT q.ctid AS row_id, q.lease_expires_at
+    FROM lease AS l
+    JOIN job_queue AS q ON q.id = l.job_id
+    WHERE q.run_number = l.run_number
+      AND q.attempt = l.attempt
+      AND q.worker_id = l.worker_id
+      AND q.status = 'LEASED'
+      AND q.lease_expires_at > clock_timestamp()
+    ORDER BY q.id
+    FOR UPDATE OF q
+)
+UPDATE job_queue AS q
+SET lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
+    last_heartbeat_at = clock_timestamp()
+FROM held AS h
+WHERE q.ctid = h.row_id
+  AND h.lease_expires_at > clock_timestamp()
+RETURNING
+    q.id AS job_id, q.run_number, q.attempt, q.worker_id, q.lease_expires_at

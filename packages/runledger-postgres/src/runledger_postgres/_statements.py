@@ -1,0 +1,117 @@
+"""SQL statements, read once from the packaged files and known by their names."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from runledger_core import EverythingScope, GlobalScope, Organization
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
+
+    from runledger_core import Scope
+
+SCOPE_MARK: Final = "/*scope*/"
+"""Where a scoped statement's file wants the predicate on ``organization_id``."""
+
+_SCOPE_PREDICATES: Final = {
+    "everything": "TRUE",
+    "global": "organization_id IS NULL",
+    "organization": "organization_id = %(organization_id)s",
+}
+
+
+@attrs.frozen
+class Statement:
+    """
+    One SQL statement.
+
+    The name goes to the server as a leading comment, so that ``pg_stat_activity``
+    shows it: a trailing one would be cut off with all that lies beyond
+    ``track_activity_query_size``.
+    """
+
+    name: str
+    sql: str
+    query: bytes = attrs.field(init=False, repr=False, eq=False)
+
+    @query.default
+    def _named(self) -> bytes:
+        # Bytes, because psycopg accepts a text only when a type checker can see that
+        # it is a literal; ours comes from a file.
+        return f"/* runledger:{self.name} */\n{self.sql}".encode()
+
+
+@attrs.frozen
+class ScopedStatement:
+    """
+    A statement in three variants, one a scope.
+
+    One text with ``%(organization_id)s IS NULL OR ...`` would be shorter, and its
+    generic plan would ignore the index on the organization.
+    """
+
+    variants: Mapping[str, Statement]
+
+    def within(self, scope: Scope) -> tuple[Statement, dict[str, Any]]:
+        """Choose the variant for *scope*, and the parameters it adds."""
+        match scope:
+            case Organization(id=organization_id):
+                found = self.variants["organization"]
+                return found, {"organization_id": organization_id}
+            case GlobalScope():
+                return self.variants["global"], {}
+            case EverythingScope():
+                return self.variants["everything"], {}
+        message = f"a scope is GLOBAL, EVERYTHING or Organization(id), not {scope!r}"
+        raise TypeError(message)
+
+
+def statement(name: str) -> Statement:
+    """Load ``_sql/<name>.sql``."""
+    return Statement(name, _source(name))
+
+
+def scoped_statement(name: str) -> ScopedStatement:
+    """Load ``_sql/<name>.sql`` once for every kind of scope."""
+    source = _source(name)
+    if SCOPE_MARK not in source:
+        message = f"{name} has no {SCOPE_MARK}"
+        raise LookupError(message)
+    return ScopedStatement(
+        {
+            scope: Statement(
+                f"{name}[{scope}]",
+                source.replace(SCOPE_MARK, predicate),
+            )
+            for scope, predicate in _SCOPE_PREDICATES.items()
+        }
+    )
+
+
+def all_statements() -> list[Statement]:
+    """Every packaged statement, scoped ones in each variant, by name."""
+    found: list[Statement] = []
+    for area in sorted(_root().iterdir(), key=lambda entry: entry.name):
+        for entry in sorted(area.iterdir(), key=lambda entry: entry.name):
+            name = f"{area.name}/{entry.name.removesuffix('.sql')}"
+            if SCOPE_MARK in _source(name):
+                found.extend(scoped_statement(name).variants.values())
+            else:
+                found.append(statement(name))
+    return found
+
+
+def _source(name: str) -> str:
+    """Return the statement without its comment lines, which are for the reader."""
+    text = (_root() / f"{name}.sql").read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return "\n".join(line for line in lines if line.strip())
+
+
+def _root() -> Traversable:
+    return files("runledger_postgres") / "_sql"

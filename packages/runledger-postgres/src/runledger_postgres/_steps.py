@@ -1,0 +1,81 @@
+"""What an operation asks of its driver: statements, one at a time or in a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+from ._statements import Statement  # noqa: TC001 - attrs resolves it
+from .errors import QueryError
+
+T = TypeVar("T")
+
+Row: TypeAlias = Mapping[str, Any]
+Rows: TypeAlias = Sequence[Row]
+
+
+@attrs.frozen
+class Call:
+    """
+    One statement with its parameters.
+
+    ``params=None`` sends the text as it is, without a place for parameters, which
+    is what lets a migration hold many statements.
+    """
+
+    statement: Statement
+    params: Mapping[str, object] | None = None
+
+
+@attrs.frozen
+class Batch:
+    """Statements that do not need each other's answers: one round trip."""
+
+    calls: tuple[Call, ...]
+
+
+Step: TypeAlias = Call | Batch
+Steps: TypeAlias = Generator[Step, Any, T]
+"""An operation's body: yields steps, is sent rows, returns its result."""
+
+
+def rows(statement: Statement, /, **params: object) -> Steps[Rows]:
+    """Ask for all rows."""
+    found: Rows = yield Call(statement, params)
+    return found
+
+
+def maybe(statement: Statement, /, **params: object) -> Steps[Row | None]:
+    """Ask for one row or none."""
+    found = yield from rows(statement, **params)
+    if len(found) > 1:
+        raise _unexpected(statement, "at most one row", len(found))
+    return found[0] if found else None
+
+
+def one(statement: Statement, /, **params: object) -> Steps[Row]:
+    """Ask for exactly one row."""
+    found = yield from rows(statement, **params)
+    if len(found) != 1:
+        raise _unexpected(statement, "one row", len(found))
+    return found[0]
+
+
+def batch(*calls: Call) -> Steps[Sequence[Rows]]:
+    """Ask for the rows of several statements in one round trip."""
+    answers: Sequence[Rows] = yield Batch(calls)
+    return answers
+
+
+def script(statement: Statement, /) -> Steps[None]:
+    """Run a text of several statements that takes no parameters."""
+    yield Call(statement)
+
+
+def _unexpected(statement: Statement, wanted: str, count: int) -> QueryError:
+    return QueryError(
+        "db.unexpected_row_count",
+        internal=f"{statement.name}: expected {wanted}, got {count}",
+    )

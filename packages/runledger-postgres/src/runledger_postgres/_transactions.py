@@ -1,0 +1,56 @@
+"""Whose transaction an operation runs in: decided before its first statement."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from psycopg.pq import TransactionStatus
+
+from .errors import DatabaseConnectionError, QueryError
+
+
+class TransactionMode(Enum):
+    """How a driver brackets an operation."""
+
+    OWN = auto()
+    """Begin, and commit at the end."""
+    JOIN = auto()
+    """A savepoint inside the caller's transaction, which stays open."""
+    OPEN = auto()
+    """
+    Begin the caller's transaction and leave it open.
+
+    DB-API connections without autocommit begin a transaction at their first
+    statement and it is the caller who commits. When that first statement is ours
+    it must not be different, else ``rollback()`` would keep what was enqueued.
+    """
+
+
+def transaction_mode(
+    status: TransactionStatus,
+    *,
+    is_pooled: bool,
+    is_autocommit: bool,
+    owns_transaction: bool,
+) -> TransactionMode:
+    """
+    Choose the bracket for a connection in *status*.
+
+    Raises:
+        QueryError: ``db.transaction_not_owned`` if the operation commits by itself
+            and the caller is inside a transaction; ``db.transaction_aborted`` if an
+            earlier statement of the caller failed.
+        DatabaseConnectionError: ``db.connection_failed`` on a closed connection.
+    """
+    match status:
+        case TransactionStatus.IDLE:
+            joins_caller = not (is_pooled or is_autocommit or owns_transaction)
+            return TransactionMode.OPEN if joins_caller else TransactionMode.OWN
+        case TransactionStatus.INTRANS | TransactionStatus.ACTIVE:
+            if owns_transaction:
+                raise QueryError("db.transaction_not_owned")
+            return TransactionMode.JOIN
+        case TransactionStatus.INERROR:
+            raise QueryError("db.transaction_aborted")
+        case _:
+            raise DatabaseConnectionError("db.connection_failed")

@@ -1,0 +1,38 @@
+"""The life of a job."""
+
+from ._claim import claim_jobs
+from ._complete import (
+    JobSettlement,
+    SettleFailure,
+    SettleSuccess,
+    complete_job_failure,
+    complete_job_success,
+    complete_jobs,
+)
+from ._enqueue import enqueue_job, enqueue_jobs
+from ._lease import heartbeat_jobs
+from ._reads import (
+    count_jobs_by_status,
+    get_job_by_id,
+    list_job_attempts,
+    list_job_events,
+    list_jobs,
+)
+
+__all__ = [
+    "JobSettlement",
+    "SettleFailure",
+    "SettleSuccess",
+    "claim_jobs",
+    "complete_job_failure",
+    "complete_job_success",
+    "complete_jobs",
+    "count_jobs_by_status",
+    "enqueue_job",
+    "enqueue_jobs",
+    "get_job_by_id",
+    "heartbeat_jobs",
+    "list_job_attempts",
+    "list_job_events",
+    "list_jobs",
+]

@@ -1,0 +1,80 @@
+"""Lease due jobs to a worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from runledger_core import Lease, check_identifier
+
+from .._operation import operation
+from .._statements import statement
+from .._steps import rows
+from ..errors import QueryError
+from ..records import ClaimedJob
+from ._lease import check_lease_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from .._steps import Row, Steps
+
+CLAIM_JOBS = statement("jobs/claim_jobs")
+MAX_CLAIM_LIMIT: Final = 1000
+
+
+@operation(owns_transaction=True)
+def claim_jobs(
+    *,
+    worker_id: str,
+    lease_seconds: int,
+    limit: int,
+    job_types: Collection[str] | None = None,
+) -> Steps[list[ClaimedJob]]:
+    """
+    Lease up to *limit* due jobs to *worker_id* for *lease_seconds*.
+
+    Highest priority first, then by due time, then by age; *job_types* restricts the
+    claim, and an empty one claims nothing. Each claimed job gets its next attempt,
+    a LEASED event and the stage ``running``: claim only what you start at once.
+    A repeat claims other jobs. Takes row locks and steps over rows that others hold.
+
+    Commits by itself, so that the lease is visible before the work begins.
+
+    Raises:
+        QueryError: ``job.invalid_lease_duration``, ``job.invalid_claim_limit``
+            (1 to 1000), ``db.transaction_not_owned``.
+        ValidationError: ``identifier.*`` for the worker id.
+    """
+    check_identifier(worker_id, "worker_id")
+    check_lease_seconds(lease_seconds)
+    if not 1 <= limit <= MAX_CLAIM_LIMIT:
+        raise QueryError("job.invalid_claim_limit")
+    if job_types is not None and not job_types:
+        return []
+    found = yield from rows(
+        CLAIM_JOBS,
+        worker_id=worker_id,
+        lease_seconds=lease_seconds,
+        limit=limit,
+        job_types=None if job_types is None else list(job_types),
+    )
+    return [_claimed(worker_id, row) for row in found]
+
+
+def _claimed(worker_id: str, row: Row) -> ClaimedJob:
+    return ClaimedJob(
+        lease=Lease(
+            job_id=row["job_id"],
+            run_number=row["run_number"],
+            attempt=row["attempt"],
+            worker_id=worker_id,
+        ),
+        job_type=row["job_type"],
+        organization_id=row["organization_id"],
+        payload=row["payload"],
+        checkpoint=row["checkpoint"],
+        priority=row["priority"],
+        max_attempts=row["max_attempts"],
+        timeout_seconds=row["timeout_seconds"],
+        lease_expires_at=row["lease_expires_at"],
+    )

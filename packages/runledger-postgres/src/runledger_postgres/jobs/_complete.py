@@ -1,0 +1,191 @@
+"""End leased attempts: succeeded, to be retried, or dead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import attrs
+
+from runledger_core import (
+    AttemptOutcome,
+    DeadLetterReason,
+    JobCompletion,
+    JobFailure,
+    JobStatus,
+    Lease,
+    RetryPolicy,
+    is_retryable,
+)
+
+from .._json_text import json_text_or_none
+from .._operation import operation
+from .._statements import statement
+from .._steps import rows
+from ..errors import QueryError
+from ..records import SettledJob
+from ._lease import lease_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runledger_core import RetryDelay
+
+    from .._steps import Row, Steps
+
+COMPLETE_JOBS = statement("jobs/complete_jobs")
+DEFAULT_RETRY: Final = RetryPolicy()
+
+
+@attrs.frozen
+class SettleSuccess:
+    """The attempt under *lease* succeeded."""
+
+    lease: Lease
+    completion: JobCompletion = attrs.field(factory=JobCompletion)
+
+
+@attrs.frozen
+class SettleFailure:
+    """The attempt under *lease* failed; *retry* says when to try again."""
+
+    lease: Lease
+    failure: JobFailure
+    retry: RetryDelay = DEFAULT_RETRY
+
+
+JobSettlement: TypeAlias = SettleSuccess | SettleFailure
+
+
+@operation(owns_transaction=True)
+def complete_jobs(
+    settlements: Sequence[JobSettlement],
+) -> Steps[list[SettledJob | QueryError]]:
+    """
+    End many attempts in one transaction, with a result for each, in order.
+
+    A result is the settled job, or why that one was left alone:
+    ``job.lease_owner_mismatch`` when its lease is no longer live, for its owner as
+    for anyone, and ``job.invalid_completion_progress``. The others are not touched by
+    it. A lease that comes twice is settled once. Locks the jobs' rows in id order.
+
+    Raises:
+        QueryError: ``db.transaction_not_owned``.
+    """
+    firsts: dict[Lease, int] = {}
+    for index, settlement in enumerate(settlements):
+        firsts.setdefault(settlement.lease, index)
+    if not firsts:
+        return []
+    indexes = list(firsts.values())
+    chosen = [settlements[index] for index in indexes]
+    answers = yield from rows(COMPLETE_JOBS, **_columns(chosen))
+    results: list[SettledJob | QueryError] = [
+        QueryError("job.lease_owner_mismatch", internal=f"{settlement.lease}")
+        for settlement in settlements
+    ]
+    for answer in answers:
+        index = indexes[answer["position"] - 1]
+        results[index] = _result(settlements[index], answer)
+    return results
+
+
+@operation(owns_transaction=True)
+def complete_job_success(
+    lease: Lease, completion: JobCompletion | None = None
+) -> Steps[SettledJob]:
+    """
+    Record success under a live lease.
+
+    Writes output, checkpoint and final progress; what *completion* leaves out keeps
+    its stored value, the output aside. A repeat fails: the lease ended with the first.
+
+    Raises:
+        QueryError: ``job.lease_owner_mismatch``,
+            ``job.invalid_completion_progress``, ``db.transaction_not_owned``.
+    """
+    settlement = SettleSuccess(lease, completion or JobCompletion())
+    return (yield from _complete_one(settlement))
+
+
+@operation(owns_transaction=True)
+def complete_job_failure(
+    lease: Lease, failure: JobFailure, *, retry: RetryDelay = DEFAULT_RETRY
+) -> Steps[SettledJob]:
+    """
+    Record failure under a live lease, and decide between retry and dead letter.
+
+    TERMINAL and PANICKED failures, and the last of the job's ``max_attempts`` as the
+    database knows it, go to the dead letters; others become due again after *retry*'s
+    delay. A repeat fails: the lease ended with the first.
+
+    Raises:
+        QueryError: ``job.lease_owner_mismatch``, ``db.transaction_not_owned``.
+    """
+    return (yield from _complete_one(SettleFailure(lease, failure, retry)))
+
+
+def _complete_one(settlement: JobSettlement) -> Steps[SettledJob]:
+    result = (yield from complete_jobs.steps([settlement]))[0]
+    if isinstance(result, QueryError):
+        raise result
+    return result
+
+
+def _result(settlement: JobSettlement, answer: Row) -> SettledJob | QueryError:
+    if answer["is_progress_invalid"]:
+        return QueryError("job.invalid_completion_progress")
+    status = JobStatus(answer["status"])
+    return SettledJob(
+        lease=settlement.lease,
+        status=status,
+        next_run_at=answer["next_run_at"] if status is JobStatus.PENDING else None,
+        dead_letter_reason=_dead_letter_reason(settlement, status),
+    )
+
+
+def _dead_letter_reason(
+    settlement: JobSettlement, status: JobStatus
+) -> DeadLetterReason | None:
+    if status is not JobStatus.DEAD_LETTERED or isinstance(settlement, SettleSuccess):
+        return None
+    if is_retryable(settlement.failure.kind):
+        return DeadLetterReason.ATTEMPTS_EXHAUSTED
+    return DeadLetterReason.FAILURE_KIND_NON_RETRYABLE
+
+
+def _columns(settlements: Sequence[JobSettlement]) -> dict[str, list[Any]]:
+    """Turn the settlements on their side: the statement takes a list a column."""
+    cells = [_cells(settlement) for settlement in settlements]
+    columns = {name: [cell[name] for cell in cells] for name in cells[0]}
+    return {**lease_columns([s.lease for s in settlements]), **columns}
+
+
+def _cells(settlement: JobSettlement) -> dict[str, Any]:
+    match settlement:
+        case SettleSuccess(completion=completion):
+            return {
+                "outcomes": AttemptOutcome.SUCCEEDED.value,
+                "outputs": json_text_or_none(completion.output),
+                "checkpoints": json_text_or_none(completion.checkpoint),
+                "progress_done": completion.progress_done,
+                "progress_total": completion.progress_total,
+                "error_codes": None,
+                "error_messages": None,
+                "retry_min_ms": None,
+                "retry_max_ms": None,
+            }
+        case SettleFailure(lease=lease, failure=failure, retry=retry):
+            shortest, longest = retry.delay_window_ms(
+                job_id=lease.job_id, attempt=lease.attempt, failure_code=failure.code
+            )
+            return {
+                "outcomes": failure.kind.value,
+                "outputs": None,
+                "checkpoints": None,
+                "progress_done": None,
+                "progress_total": None,
+                "error_codes": failure.code,
+                "error_messages": failure.message,
+                "retry_min_ms": shortest,
+                "retry_max_ms": longest,
+            }

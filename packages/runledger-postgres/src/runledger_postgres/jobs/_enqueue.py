@@ -1,0 +1,168 @@
+"""Put jobs on the queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runledger_core import JobStatus, job_snapshot
+
+from .._json_text import json_text
+from .._operation import operation
+from .._statements import statement
+from .._steps import rows
+from ..errors import QueryError
+from ..records import EnqueueDisposition, JobEnqueueOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runledger_core import JobEnqueue
+
+    from .._steps import Row, Steps
+
+ENQUEUE_JOBS = statement("jobs/enqueue_jobs")
+MATCH_EXISTING_JOBS = statement("jobs/match_existing_jobs")
+
+
+@operation
+def enqueue_job(request: JobEnqueue) -> Steps[JobEnqueueOutcome]:
+    """
+    Put one job on the queue.
+
+    Given a connection, the job is part of the caller's transaction: it exists if and
+    when that commits. With an idempotency key a repeat of the same request finds the
+    job of the first call, whatever became of it, and writes nothing; a request that
+    differs in any field is refused. Keys belong to (job type, organization) and live
+    as long as their job.
+
+    Locks the definition FOR SHARE, so that disabling it waits, and an existing
+    keyed job FOR KEY SHARE.
+
+    Raises:
+        QueryError: ``job.definition_not_found_or_disabled``,
+            ``job.idempotency_conflict`` (says which fields differ),
+            ``job.legacy_idempotency_snapshot_missing``,
+            ``job.enqueue_idempotency_unsupported_isolation`` for a key outside
+            READ COMMITTED, ``job.idempotency_conflict_missing_existing``.
+    """
+    outcomes = yield from enqueue_jobs.steps([request])
+    return outcomes[0]
+
+
+@operation
+def enqueue_jobs(requests: Sequence[JobEnqueue]) -> Steps[list[JobEnqueueOutcome]]:
+    """
+    Put many jobs on the queue, all or none, in one round trip.
+
+    Outcomes come in the order of the requests. Keyed and unkeyed requests mix; a key
+    that comes twice with the same request gives one job and two outcomes. Rules,
+    locks and errors are those of ``enqueue_job``.
+    """
+    if not requests:
+        return []
+    answers = yield from rows(
+        ENQUEUE_JOBS,
+        wanted_types=sorted({request.job_type for request in requests}),
+        **_request_columns(requests),
+    )
+    outcomes: dict[int, JobEnqueueOutcome] = {}
+    for index, answer in enumerate(answers):
+        if answer["is_inserted"]:
+            outcomes[index] = JobEnqueueOutcome(
+                job_id=answer["job_id"],
+                status=JobStatus.PENDING,
+                run_number=1,
+                disposition=EnqueueDisposition.INSERTED,
+            )
+        elif requests[index].idempotency_key is None:
+            raise QueryError(
+                "job.definition_not_found_or_disabled",
+                _named(requests[index]),
+            )
+        elif not answer["accepts_keys"]:
+            raise QueryError("job.enqueue_idempotency_unsupported_isolation")
+    if len(outcomes) < len(requests):
+        found = yield from _match_existing(requests, answers)
+        outcomes.update(found)
+    return [outcomes[index] for index in range(len(requests))]
+
+
+def _match_existing(
+    requests: Sequence[JobEnqueue], answers: Sequence[Row]
+) -> Steps[dict[int, JobEnqueueOutcome]]:
+    """Resolve the keyed requests whose key already has a job."""
+    waiting = [i for i, answer in enumerate(answers) if not answer["is_inserted"]]
+    columns = _request_columns([requests[index] for index in waiting])
+    matches = yield from rows(
+        MATCH_EXISTING_JOBS,
+        positions=waiting,
+        **{name: columns[name] for name in _MATCHED_COLUMNS},
+    )
+    by_index = {match["position"]: match for match in matches}
+    return {
+        index: _existing_outcome(
+            requests[index],
+            by_index.get(index),
+            is_defined=answers[index]["is_defined"],
+        )
+        for index in waiting
+    }
+
+
+_MATCHED_COLUMNS = ("job_types", "organization_ids", "idempotency_keys", "snapshots")
+
+
+def _existing_outcome(
+    request: JobEnqueue, match: Row | None, *, is_defined: bool
+) -> JobEnqueueOutcome:
+    if match is None:
+        code = (
+            "job.idempotency_conflict_missing_existing"
+            if is_defined
+            else "job.definition_not_found_or_disabled"
+        )
+        raise QueryError(code, _named(request))
+    if match["is_legacy"]:
+        raise QueryError(
+            "job.legacy_idempotency_snapshot_missing",
+            internal=f"job {match['job_id']}",
+        )
+    if match["differing_fields"]:
+        raise QueryError(
+            "job.idempotency_conflict",
+            f"fields that differ: {', '.join(match['differing_fields'])}",
+            internal=f"job {match['job_id']}, key {request.idempotency_key!r}",
+        )
+    return JobEnqueueOutcome(
+        job_id=match["job_id"],
+        status=JobStatus(match["status"]),
+        run_number=match["run_number"],
+        disposition=EnqueueDisposition.EXISTING,
+    )
+
+
+def _named(request: JobEnqueue) -> str:
+    return f"job type {request.job_type!r}"
+
+
+def _request_columns(requests: Sequence[JobEnqueue]) -> dict[str, list[Any]]:
+    """Turn the requests on their side: the statement takes a list a column."""
+    return {
+        "job_types": [r.job_type for r in requests],
+        "organization_ids": [r.organization_id for r in requests],
+        "payloads": [json_text(r.payload) for r in requests],
+        "priorities": [r.priority for r in requests],
+        "max_attempts": [r.max_attempts for r in requests],
+        "timeouts_seconds": [r.timeout_seconds for r in requests],
+        "next_runs_at": [r.next_run_at for r in requests],
+        "idempotency_keys": [r.idempotency_key for r in requests],
+        "stages": [r.effective_stage for r in requests],
+        "snapshots": [_snapshot_text(r) for r in requests],
+    }
+
+
+def _snapshot_text(request: JobEnqueue) -> str | None:
+    """Only keyed jobs keep the request they were enqueued with."""
+    if request.idempotency_key is None:
+        return None
+    return json_text(job_snapshot(request))

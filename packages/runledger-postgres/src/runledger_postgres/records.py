@@ -1,0 +1,201 @@
+"""What the storage layer hands out: frozen values, one a row or an outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  attrs resolves these at run time
+from decimal import Decimal  # noqa: TC003
+from enum import StrEnum
+from uuid import UUID  # noqa: TC003
+
+import attrs
+
+from runledger_core import (
+    AttemptOutcome,
+    DeadLetterReason,
+    JobEventType,
+    JobStatus,
+    JsonValue,
+    Lease,
+)
+
+__all__ = [
+    "ClaimedJob",
+    "EnqueueDisposition",
+    "JobAttemptRecord",
+    "JobDefinitionRecord",
+    "JobEnqueueOutcome",
+    "JobEventRecord",
+    "JobPage",
+    "JobRecord",
+    "JobSummary",
+    "SettledJob",
+]
+
+
+def _outcome(label: str | None) -> AttemptOutcome | None:
+    return None if label is None else AttemptOutcome(label)
+
+
+class EnqueueDisposition(StrEnum):
+    """What an enqueue did."""
+
+    INSERTED = "INSERTED"
+    """A new job was written."""
+    EXISTING = "EXISTING"
+    """The key already had a job with the same request; nothing was written."""
+
+
+@attrs.frozen
+class JobDefinitionRecord:
+    """A job type and the defaults of its jobs."""
+
+    job_type: str
+    version: int
+    max_attempts: int
+    default_timeout_seconds: int
+    default_priority: int
+    is_enabled: bool
+    paused_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@attrs.frozen
+class JobEnqueueOutcome:
+    """The job an enqueue stands for now, whoever inserted it."""
+
+    job_id: UUID
+    status: JobStatus
+    run_number: int
+    disposition: EnqueueDisposition
+
+
+@attrs.frozen
+class ClaimedJob:
+    """A job whose lease the caller holds until ``lease_expires_at``."""
+
+    lease: Lease
+    job_type: str
+    organization_id: UUID | None
+    payload: JsonValue = attrs.field(repr=False)
+    checkpoint: JsonValue = attrs.field(repr=False)
+    priority: int
+    max_attempts: int
+    timeout_seconds: int
+    lease_expires_at: datetime
+
+
+@attrs.frozen
+class SettledJob:
+    """
+    What became of a job when its attempt ended.
+
+    ``next_run_at`` is set when it will be tried again, ``dead_letter_reason`` when it
+    will not although it failed.
+    """
+
+    lease: Lease
+    status: JobStatus
+    next_run_at: datetime | None = None
+    dead_letter_reason: DeadLetterReason | None = None
+
+
+@attrs.frozen
+class JobRecord:
+    """One job, whole."""
+
+    id: UUID
+    job_type: str
+    organization_id: UUID | None
+    payload: JsonValue = attrs.field(repr=False)
+    status: JobStatus = attrs.field(converter=JobStatus)
+    priority: int
+    run_number: int
+    attempt: int
+    max_attempts: int
+    timeout_seconds: int
+    next_run_at: datetime
+    lease_expires_at: datetime | None
+    last_heartbeat_at: datetime | None
+    worker_id: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    stage: str
+    progress_done: int | None
+    progress_total: int | None
+    progress_pct: Decimal | None
+    checkpoint: JsonValue = attrs.field(repr=False)
+    output: JsonValue = attrs.field(repr=False)
+    idempotency_key: str | None = attrs.field(repr=False)
+    status_reason: str | None
+    last_error_code: str | None
+    last_error_message: str | None = attrs.field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+
+
+@attrs.frozen
+class JobSummary:
+    """One job as a list shows it: no payload, checkpoint or output."""
+
+    id: UUID
+    job_type: str
+    organization_id: UUID | None
+    status: JobStatus = attrs.field(converter=JobStatus)
+    priority: int
+    run_number: int
+    attempt: int
+    max_attempts: int
+    next_run_at: datetime
+    lease_expires_at: datetime | None
+    worker_id: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    stage: str
+    progress_pct: Decimal | None
+    idempotency_key: str | None = attrs.field(repr=False)
+    status_reason: str | None
+    last_error_code: str | None
+    created_at: datetime
+
+
+@attrs.frozen
+class JobPage:
+    """A page of jobs, and where the next one starts (None after the last)."""
+
+    items: tuple[JobSummary, ...]
+    next_before_id: UUID | None
+
+
+@attrs.frozen
+class JobEventRecord:
+    """One line of a job's history."""
+
+    id: int
+    job_id: UUID
+    run_number: int
+    attempt: int | None
+    event_type: JobEventType = attrs.field(converter=JobEventType)
+    stage: str | None
+    progress_done: int | None
+    progress_total: int | None
+    payload: JsonValue = attrs.field(repr=False)
+    occurred_at: datetime
+
+
+@attrs.frozen
+class JobAttemptRecord:
+    """One attempt; ``outcome`` and ``finished_at`` are None while it runs."""
+
+    id: UUID
+    job_id: UUID
+    run_number: int
+    attempt: int
+    worker_id: str
+    leased_at: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: AttemptOutcome | None = attrs.field(converter=_outcome)
+    error_code: str | None
+    error_message: str | None = attrs.field(repr=False)
+    retry_delay_ms: int | None

@@ -1,0 +1,24 @@
+-- Let workers say that they are there, what they run and whether they are asleep.
+-- An enqueue sends a notification only where somebody sleeps for its type: NOTIFY
+-- serialises commits, and a busy system sends none. An operator who asks why a job does
+-- not run is told when no live worker takes its type.
+-- Unlogged: a row is worth seconds, and after a crash an empty table is the truth; a
+-- worker that nobody wakes still polls. One row per worker, so readers read a page.
+-- Locks: only the table that it creates.
+
+CREATE UNLOGGED TABLE job_workers (
+    worker_id text NOT NULL,
+    job_types text[] NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    asleep_since timestamptz,
+    CONSTRAINT pk_job_workers PRIMARY KEY (worker_id),
+    CONSTRAINT chk_job_workers_worker_id_not_blank
+        CHECK (runledger_is_identifier(worker_id)),
+    CONSTRAINT chk_job_workers_expires_after_seen CHECK (expires_at > seen_at)
+) WITH (
+    fillfactor = 50,
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 200
+);
