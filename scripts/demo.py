@@ -1,9 +1,9 @@
 """
 Survey the Python standard library with durable jobs, and check the ledger's sums.
 
-Starts a PostgreSQL of its own in a temporary directory, enqueues one job a source file,
-runs them with a Supervisor, and compares what the ledger says with a direct computation.
-Leaves nothing behind.
+Starts a PostgreSQL of its own in a temporary directory, enqueues one job a source
+file, runs them with a Supervisor, and compares what the ledger says with a direct
+computation. Leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -24,6 +24,15 @@ from psycopg_pool import ConnectionPool
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
+from survey import (
+    FAILURE_EVERY,
+    PARSE_FILE,
+    Measurement,
+    SourceFile,
+    catalog,
+    measure_directly,
+    standard_library,
+)
 
 from runledger_core import EVERYTHING, JobStatus, RunledgerError
 from runledger_postgres import (
@@ -34,15 +43,6 @@ from runledger_postgres import (
 )
 from runledger_runtime import JobsConfig, Supervisor
 from runledger_test_support import TestSupportError, start_embedded_server
-from survey import (
-    FAILURE_EVERY,
-    PARSE_FILE,
-    Measurement,
-    SourceFile,
-    catalog,
-    measure_directly,
-    standard_library,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,9 +130,7 @@ def main() -> int:
         return 130
 
 
-def survey(
-    console: Console, pool: ConnectionPool[Any], files: Sequence[Path]
-) -> int:
+def survey(console: Console, pool: ConnectionPool[Any], files: Sequence[Path]) -> int:
     """Enqueue, run and check."""
     migrate_after_idempotency_cutover(pool)
     payloads = [
@@ -160,7 +158,7 @@ def survey(
 def progress_shown(
     console: Console, pool: ConnectionPool[Any], total: int
 ) -> Iterator[None]:
-    """Show how many jobs have ended, as the ledger counts them, until the block ends."""
+    """Show how many jobs have ended, until the block ends."""
     is_over = threading.Event()
     bar = Progress(
         "surveying",
@@ -198,7 +196,7 @@ def report(
     files: Sequence[Path],
     payloads: Sequence[SourceFile],
 ) -> int:
-    """Show what the ledger says beside a direct computation; return 1 if they differ."""
+    """Show the ledger beside a direct computation; return 1 if they differ."""
     with pool.connection() as connection:
         surveyed = one_row(connection, Measurement, SUM_OUTPUTS)
         totals = one_row(connection, LedgerTotals, COUNT_LEDGER)
