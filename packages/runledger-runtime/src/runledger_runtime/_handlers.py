@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -186,8 +187,7 @@ def _payload_type(
 
 def _resolved(job_type: str, call: Any, parameter: inspect.Parameter) -> Any:
     """Evaluate this one annotation; the others may name what is not imported."""
-    function = inspect.unwrap(getattr(call, "__func__", call))
-    names = {**_KNOWN_NAMES, **getattr(function, "__globals__", {})}
+    names = {**_KNOWN_NAMES, **_globals_of(call)}
     holder = types.SimpleNamespace(__annotations__={"payload": parameter.annotation})
     try:
         return get_type_hints(holder, names, names)["payload"]
@@ -197,6 +197,16 @@ def _resolved(job_type: str, call: Any, parameter: inspect.Parameter) -> Any:
             "defined; import it for real or pass payload_type"
         )
         raise CatalogError("catalog.invalid_payload_type", detail) from error
+
+
+def _globals_of(call: Any) -> Mapping[str, Any]:
+    """Return the names of the module where a handler was written."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    if not inspect.isroutine(call):
+        call = type(call).__call__
+    function = inspect.unwrap(getattr(call, "__func__", call))
+    return getattr(function, "__globals__", {})
 
 
 def _is_raw(annotation: Any) -> bool:

@@ -128,7 +128,9 @@ def _from_text(parse: Callable[[str], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _make_converter() -> Converter:
-    converter = _StrictConverter(forbid_extra_keys=True)
+    converter = _StrictConverter(
+        forbid_extra_keys=True, unstruct_collection_overrides={AbstractSet: list}
+    )
     configure_converter(converter)
     converter.register_structure_hook(bool, _exactly(bool))
     converter.register_structure_hook(int, _exactly(int))
