@@ -67,10 +67,19 @@ def check_python() -> None:
         return
     message = f"Python 3.11 or newer is needed, this is {this_python()}"
     for minor in range(20, OLDEST[1] - 1, -1):
-        if shutil.which(f"python3.{minor}"):
-            message += f": try python3.{minor} {sys.argv[0]}"
+        name = f"python3.{minor}"
+        # It may be a launcher's stand-in for a Python that is not active.
+        if shutil.which(name) and starts(name):
+            message += f": try {name} {sys.argv[0]}"
             break
     raise SetUpError(message)
+
+
+def starts(python: str) -> bool:
+    """Tell whether an interpreter can be started at all."""
+    command = [python, "--version"]
+    silence = subprocess.DEVNULL
+    return subprocess.call(command, stdout=silence, stderr=silence) == 0
 
 
 def set_up() -> None:
@@ -79,7 +88,6 @@ def set_up() -> None:
     if PYTHON.exists() and STAMP.is_file() and STAMP.read_text() == wanted:
         return
     if not works(PYTHON):
-        note(f"making {HOME.name} with Python {this_python()}")
         make_environment()
     note(f"installing {NOX}")
     install(NOX)
@@ -102,11 +110,17 @@ def make_environment() -> None:
         import venv  # noqa: F401, PLC0415
     except ImportError:
         raise SetUpError(missing) from None
+    note(f"making {HOME.name} with Python {this_python()}")
     command = [sys.executable, "-m", "venv", "--clear", str(HOME)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        output = made.stdout + made.stderr
-        shutil.rmtree(HOME, ignore_errors=True)
+    done = None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        # What is left of a failure, or of Ctrl-C, may look whole to the next call.
+        if done is None or done.returncode != 0:
+            shutil.rmtree(HOME, ignore_errors=True)
+    if done.returncode != 0:
+        output = done.stdout + done.stderr
         if "ensurepip" in output:
             raise SetUpError(missing)
         raise SetUpError(f"could not make {HOME}: {last_line(output)}")
@@ -128,10 +142,10 @@ def works(python: Path) -> bool:
     """Tell whether an environment is whole, and of the Python that runs this."""
     if not python.exists():
         return False
-    program = "import pip, sys; print('%d.%d' % sys.version_info[:2])"
-    command = [str(python), "-c", program]
+    # Such as "pip 24.0 from /.../pip (python 3.11)".
+    command = [str(python), "-m", "pip", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.returncode == 0 and done.stdout.strip() == python_series()
+    return done.returncode == 0 and f"(python {python_series()})" in done.stdout
 
 
 @contextlib.contextmanager

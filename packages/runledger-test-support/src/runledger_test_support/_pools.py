@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from psycopg import AsyncConnection, Connection
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
@@ -17,10 +17,21 @@ from ._databases import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
 BlockingPool = ConnectionPool[Connection[tuple[Any, ...]]]
 AsyncPool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
+
+
+class AsyncPoolFactory(Protocol):
+    """What the fixture ``runledger_async_pool`` gives: a maker of asyncio pools."""
+
+    def __call__(
+        self, *, max_connections: int = DEFAULT_MAX_CONNECTIONS
+    ) -> AbstractAsyncContextManager[AsyncPool]:
+        """Open a pool for an ``async with`` block."""
+        ...
 
 
 @dataclass(frozen=True)

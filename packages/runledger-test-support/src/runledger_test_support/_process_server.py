@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from collections.abc import Callable
 
@@ -60,6 +61,7 @@ def stop_server() -> None:
     global _server, _failure
     with _lock:
         server, _server, _failure = _server, None, None
-    if server is not None:
+    # A forked child has a copy of this module, but not the right to stop the server.
+    if server is not None and server.owner_pid == os.getpid():
         atexit.unregister(stop_server)
         server.stop()

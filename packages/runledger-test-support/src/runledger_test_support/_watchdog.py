@@ -6,7 +6,9 @@ So a second, tiny process holds the read end of a pipe. It hears of every server
 directory as they are made; when the pipe closes without a dismissal, its owner is
 gone, and it stops and removes what was announced. The kernel closes the pipe, so
 there is no way to die that it would miss, and no signal handler has to be installed
-in the test process.
+in the test process. (Killed in the instant between a server's fork and its
+announcement, a test process leaves a server whose directory is gone; PostgreSQL notices
+that by itself within a minute.)
 
 Both ends are in this file. It runs as a script with ``-I -S``: standard library only.
 """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -17,23 +18,40 @@ from ._databases import (
 )
 from ._env import ScopedEnv
 from ._errors import TestSupportError
-from ._pools import AsyncPool, BlockingPool, async_pool, blocking_pool
-from ._process_server import stop_server, use_server
+from ._pools import AsyncPool, AsyncPoolFactory, BlockingPool, async_pool, blocking_pool
+from ._process_server import stop_server, take_server_from, use_server
 from ._server import plan_server
 from ._settings import read_settings
+from ._sharing import ServerDesk, ask_for_server
 
-AsyncPoolFactory = Callable[..., AbstractAsyncContextManager[AsyncPool]]
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+DESK: Final = pytest.StashKey[ServerDesk]()
+DESK_ADDRESS: Final = "runledger_server_desk"
 
 # Sessions inside sessions happen: a plugin's own tests run pytest in their process.
 _open_sessions = 0
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Refuse settings that do not parse, once, before any test."""
     try:
         read_settings()
     except TestSupportError as error:
         raise pytest.UsageError(str(error)) from None
+    worker_input = getattr(config, "workerinput", {})
+    if DESK_ADDRESS in worker_input:
+        take_server_from(partial(ask_for_server, worker_input[DESK_ADDRESS]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where to ask for the server."""
+    stash = node.config.stash
+    if DESK not in stash:
+        stash[DESK] = ServerDesk()
+    node.workerinput[DESK_ADDRESS] = stash[DESK].address
 
 
 def pytest_report_header() -> str:
@@ -50,10 +68,13 @@ def pytest_sessionstart() -> None:
     _open_sessions += 1
 
 
-def pytest_sessionfinish() -> None:
-    """Drop what is left and stop the server, also after Ctrl-C."""
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Drop what is left and stop the server, also after Ctrl-C; workers went first."""
     global _open_sessions  # noqa: PLW0603
     _open_sessions -= 1
+    if DESK in session.config.stash:
+        session.config.stash[DESK].close()
     if _open_sessions == 0:
         drop_remaining_databases()
         stop_server()

@@ -1,0 +1,257 @@
+"""
+Survey the Python standard library with durable jobs, and check the ledger's sums.
+
+Starts a PostgreSQL of its own in a temporary directory, enqueues one job a source
+file, runs them with a Supervisor, and compares what the ledger says with a direct
+computation. Leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
+
+import attrs
+from psycopg.rows import class_row
+from psycopg_pool import ConnectionPool
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Table
+from survey import (
+    FAILURE_EVERY,
+    PARSE_FILE,
+    Measurement,
+    SourceFile,
+    catalog,
+    measure_directly,
+    standard_library,
+)
+
+from runledger_core import EVERYTHING, JobStatus, RunledgerError
+from runledger_postgres import (
+    count_jobs_by_status,
+    enqueue_jobs,
+    list_jobs,
+    migrate_after_idempotency_cutover,
+)
+from runledger_runtime import JobsConfig, Supervisor
+from runledger_test_support import TestSupportError, start_embedded_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import psycopg
+
+T = TypeVar("T")
+
+BATCH = 500
+REFRESH_SECONDS = 0.1
+POISON = "def unfinished(:\n    'no Python can parse this'\n"
+
+LOOK_FURTHER = """
+To look further: README.md has a worker in twenty lines,
+packages/runledger-postgres/README.md jobs in your own transaction,
+docs/design/operations.md how one text serves blocking and asyncio code.
+"""
+
+
+@attrs.frozen
+class LedgerTotals:
+    """What the ledger wrote down, counted by plain SQL."""
+
+    jobs: int
+    attempts: int
+    events: int
+    retries: int
+    dead_letters: int
+    seconds: float
+
+
+COUNT_LEDGER = """
+SELECT
+    (SELECT count(*) FROM job_queue) AS jobs,
+    (SELECT count(*) FROM job_attempts) AS attempts,
+    (SELECT count(*) FROM job_events) AS events,
+    (
+        SELECT count(*) FROM job_events WHERE event_type = 'RETRY_SCHEDULED'
+    ) AS retries,
+    (SELECT count(*) FROM job_dead_letters) AS dead_letters,
+    (
+        SELECT extract(epoch FROM max(finished_at) - min(leased_at))::float
+        FROM job_attempts
+    ) AS seconds
+"""
+
+SUM_OUTPUTS = """
+SELECT
+    COALESCE(sum((output ->> 'lines')::integer), 0)::integer AS lines,
+    COALESCE(sum((output ->> 'functions')::integer), 0)::integer AS functions,
+    COALESCE(sum((output ->> 'classes')::integer), 0)::integer AS classes,
+    COALESCE(max((output ->> 'deepest_nesting')::integer), 0)::integer
+        AS deepest_nesting
+FROM job_queue
+WHERE status = 'SUCCEEDED'
+"""
+
+
+def main() -> int:
+    """Run the demo; return 0 when the ledger's sums are the directly computed ones."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--most", type=int, metavar="N", help="survey the first N files only"
+    )
+    arguments = parser.parse_args()
+    # Old escapes in the strings of the files that are parsed.
+    warnings.filterwarnings("ignore", category=SyntaxWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    console = Console()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="runledger-demo-") as directory,
+            start_embedded_server(durable=True) as server,
+            ConnectionPool(server.dsn, min_size=4, max_size=8, open=True) as pool,
+        ):
+            poison = Path(directory) / "poison.py"
+            poison.write_text(POISON, encoding="utf-8")
+            files = [*standard_library()[: arguments.most], poison]
+            return survey(console, pool, files)
+    except (RunledgerError, TestSupportError) as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    except KeyboardInterrupt:
+        console.print("stopped; nothing is left behind")
+        return 130
+
+
+def survey(console: Console, pool: ConnectionPool[Any], files: Sequence[Path]) -> int:
+    """Enqueue, run and check."""
+    migrate_after_idempotency_cutover(pool)
+    payloads = [
+        SourceFile(str(path), fails_once=number % FAILURE_EVERY == 0)
+        for number, path in enumerate(files)
+    ]
+    supervisor = Supervisor(pool, JobsConfig(), catalog=catalog)
+    catalog.sync_definitions(pool)
+    requests = [catalog.job_enqueue(PARSE_FILE, payload) for payload in payloads]
+    started = time.perf_counter()
+    for first in range(0, len(requests), BATCH):
+        enqueue_jobs(pool, requests[first : first + BATCH])
+    enqueued_seconds = time.perf_counter() - started
+    console.print(
+        f"enqueued {len(requests)} jobs in {enqueued_seconds:.2f} s,"
+        f" one for every source file of Python {sys.version.split()[0]}"
+        " and one that cannot be parsed"
+    )
+    with progress_shown(console, pool, len(requests)):
+        supervisor.run(stop_when_idle=True)
+    return report(console, pool, files, payloads)
+
+
+@contextmanager
+def progress_shown(
+    console: Console, pool: ConnectionPool[Any], total: int
+) -> Iterator[None]:
+    """Show how many jobs have ended, until the block ends."""
+    is_over = threading.Event()
+    bar = Progress(
+        "surveying",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+    def watch() -> None:
+        task = bar.add_task("surveying", total=total)
+        while not is_over.wait(REFRESH_SECONDS):
+            bar.update(task, completed=ended_count(pool))
+        bar.update(task, completed=ended_count(pool))
+
+    with bar:
+        watcher = threading.Thread(target=watch, name="progress")
+        watcher.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            watcher.join()
+
+
+def ended_count(pool: ConnectionPool[Any]) -> int:
+    """Count the jobs that have ended."""
+    counts = count_jobs_by_status(pool, scope=EVERYTHING)
+    return sum(counts[status] for status in JobStatus.terminal())
+
+
+def report(
+    console: Console,
+    pool: ConnectionPool[Any],
+    files: Sequence[Path],
+    payloads: Sequence[SourceFile],
+) -> int:
+    """Show the ledger beside a direct computation; return 1 if they differ."""
+    with pool.connection() as connection:
+        surveyed = one_row(connection, Measurement, SUM_OUTPUTS)
+        totals = one_row(connection, LedgerTotals, COUNT_LEDGER)
+    expected, unparseable = measure_directly(files)
+    retries = sum(payload.fails_once for payload in payloads)
+    attempts = len(files) + retries
+    rows: list[tuple[str, int, int]] = [
+        *(
+            (name.replace("_", " "), value, getattr(expected, name))
+            for name, value in attrs.asdict(surveyed).items()
+        ),
+        ("jobs", totals.jobs, len(files)),
+        ("attempts", totals.attempts, attempts),
+        ("retries", totals.retries, retries),
+        ("dead letters", totals.dead_letters, unparseable),
+        # ENQUEUED once a job; LEASED once an attempt; SUCCEEDED, or FAILED with what
+        # became of it.
+        ("events", totals.events, 2 * attempts + len(files) + retries + unparseable),
+    ]
+    console.print(comparison(rows))
+    console.print(
+        f"{totals.jobs / totals.seconds:.0f} jobs/s from the first lease to the last"
+        f" end, {totals.seconds:.1f} s in all"
+    )
+    show_dead_letters(console, pool)
+    console.print(LOOK_FURTHER)
+    return 0 if all(ledger == direct for _, ledger, direct in rows) else 1
+
+
+def one_row(
+    connection: psycopg.Connection[Any], kind: type[T], query: LiteralString
+) -> T:
+    """Read the one row of *query*."""
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        row = cursor.execute(query).fetchone()
+    if row is None:
+        raise LookupError(query)
+    return row
+
+
+def comparison(rows: Sequence[tuple[str, int, int]]) -> Table:
+    """Lay the ledger's numbers beside the directly computed ones."""
+    table = Table("", "ledger", "computed directly", "")
+    for name in ("ledger", "computed directly"):
+        next(c for c in table.columns if c.header == name).justify = "right"
+    for name, ledger, direct in rows:
+        mark = "[green]equal[/green]" if ledger == direct else "[red]DIFFERENT[/red]"
+        table.add_row(name, f"{ledger:,}", f"{direct:,}", mark)
+    return table
+
+
+def show_dead_letters(console: Console, pool: ConnectionPool[Any]) -> None:
+    """Show why the jobs that ended as dead letters did."""
+    page = list_jobs(pool, scope=EVERYTHING, status=JobStatus.DEAD_LETTERED)
+    for job in page.items:
+        console.print(
+            f"dead letter {job.id}: {job.last_error_code} at attempt {job.attempt}"
+        )
