@@ -97,6 +97,9 @@ class HeldJobs:
         self._active_count = 0
         self._stray_count = 0
         self._change: trio.Event | None = None
+        # When the last of the jobs becomes due again that failed and are to be tried
+        # again very soon, on trio's clock.
+        self.retry_due_at = -math.inf
 
     def __iter__(self) -> Iterator[HeldJob]:
         return iter(self._jobs)
@@ -113,6 +116,11 @@ class HeldJobs:
     def free_count(self) -> int:
         """How many more jobs can be started at once."""
         return max(0, self.capacity - self._active_count - self._stray_count)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is held, nor about to come back."""
+        return not self._jobs and trio.current_time() >= self.retry_due_at
 
     def add(self, job: HeldJob) -> None:
         """Take a slot for a job that was just claimed."""

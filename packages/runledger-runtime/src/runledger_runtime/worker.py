@@ -67,7 +67,8 @@ async def run_worker_loop(
         config: the settings, which are validated.
         stop: tells the loop to stop.
         stop_when_idle: also stop as soon as no job of these types is due and none
-            runs. A failed job that waits for its next attempt is not due.
+            runs. A job that failed here counts as due if it is to be tried again
+            within a second, but not if it has to wait longer.
         task_status: told when the loop has begun.
 
     Raises:
@@ -126,7 +127,7 @@ class Claimer:
         with stop.ending():
             while not stop.is_requested:
                 await self._held.wait_until(self._has_free_slot)
-                was_idle = not self._held
+                was_idle = self._held.is_idle
                 limit = min(self._held.free_count, self._config.claim_batch_size)
                 claimed_count = await self.one_pass(limit)
                 if claimed_count == limit:
@@ -165,7 +166,11 @@ class Claimer:
         )
 
     async def _rest_until_idle(self) -> None:
-        """Wait for the jobs that run, which may be about to enqueue others."""
+        """Wait for jobs that run, which may enqueue others, or that come back soon."""
+        seconds_to_retry = self._held.retry_due_at - trio.current_time()
+        if not self._held and seconds_to_retry > 0:
+            await trio.sleep(min(seconds_to_retry, self._poll_seconds))
+            return
         with trio.move_on_after(self._poll_seconds):
             await self._held.wait_until(lambda: not self._held)
 
