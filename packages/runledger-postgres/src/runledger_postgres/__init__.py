@@ -34,6 +34,7 @@ from .jobs import (
     enqueue_job,
     enqueue_jobs,
     get_job_by_id,
+    get_job_payload_by_idempotency_key,
     heartbeat_jobs,
     list_job_attempts,
     list_job_events,
@@ -42,6 +43,7 @@ from .jobs import (
 )
 from .records import (
     ClaimedJob,
+    CountPrecision,
     EnqueueDisposition,
     HeartbeatReport,
     JobAttemptRecord,
@@ -51,7 +53,9 @@ from .records import (
     JobPage,
     JobRecord,
     JobSummary,
+    KeyedJobPayload,
     SettledJob,
+    StatusCount,
 )
 from .schema import (
     MigrationReport,
@@ -65,6 +69,7 @@ __all__ = [
     "Blocking",
     "ClaimedJob",
     "CommitUnconfirmedError",
+    "CountPrecision",
     "DatabaseConnectionError",
     "EnqueueDisposition",
     "HeartbeatReport",
@@ -76,6 +81,7 @@ __all__ = [
     "JobRecord",
     "JobSettlement",
     "JobSummary",
+    "KeyedJobPayload",
     "MigrationError",
     "MigrationReport",
     "Operation",
@@ -88,6 +94,7 @@ __all__ = [
     "SettleFailure",
     "SettleSuccess",
     "SettledJob",
+    "StatusCount",
     "bundled_migrations",
     "cancel_job",
     "claim_jobs",
@@ -100,6 +107,7 @@ __all__ = [
     "ensure_schema_compatible_after_idempotency_cutover",
     "get_job_by_id",
     "get_job_definition_by_type",
+    "get_job_payload_by_idempotency_key",
     "heartbeat_jobs",
     "list_job_attempts",
     "list_job_events",
