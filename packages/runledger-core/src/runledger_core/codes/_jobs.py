@@ -118,6 +118,11 @@ JOB_CODES = (
         "job.invalid_retry_delay",
         "the retry delay is not a positive number of milliseconds",
     ),
+    _malformed(
+        "job.invalid_retry_timing",
+        "the time that a failure asks to be tried again at is not one",
+        "pass a timedelta of at most 24 days or a datetime with a time zone",
+    ),
     _invalid(
         "job.invalid_state_transition",
         "the job is in a status that does not allow this",
