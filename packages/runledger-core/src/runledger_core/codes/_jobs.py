@@ -105,6 +105,10 @@ JOB_CODES = (
         "the progress is negative, not whole or above its total",
         "report whole numbers with 0 <= done <= total, stored values included",
     ),
+    _invalid(
+        "job.invalid_reap_limit",
+        "the number of leases to reap is not a whole number from 1 to 1000",
+    ),
     _malformed(
         "job.invalid_reason",
         "the reason is not text that says something",
