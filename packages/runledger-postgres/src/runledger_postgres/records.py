@@ -29,9 +29,11 @@ __all__ = [
     "JobEnqueueOutcome",
     "JobEventRecord",
     "JobPage",
+    "JobProgress",
     "JobRecord",
     "JobSummary",
     "KeyedJobPayload",
+    "ReleasedClaim",
     "SettledJob",
     "StatusCount",
 ]
@@ -102,6 +104,24 @@ class HeartbeatReport:
     renewed: Mapping[Lease, datetime] = attrs.field(factory=dict)
     canceled: frozenset[Lease] = frozenset()
     lost: frozenset[Lease] = frozenset()
+
+
+@attrs.frozen
+class JobProgress:
+    """What a job's row says after a report: stored values and new ones together."""
+
+    stage: str
+    progress_done: int | None
+    progress_total: int | None
+    lease_expires_at: datetime
+
+
+@attrs.frozen
+class ReleasedClaim:
+    """A claim that was given back, and when its job is due again."""
+
+    lease: Lease
+    next_run_at: datetime
 
 
 @attrs.frozen

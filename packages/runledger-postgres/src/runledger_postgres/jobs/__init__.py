@@ -12,7 +12,9 @@ from ._complete import (
 )
 from ._counts import count_jobs_by_status
 from ._enqueue import enqueue_job, enqueue_jobs
+from ._heartbeat import heartbeat_job
 from ._lease import heartbeat_jobs
+from ._progress import save_checkpoint, update_job_progress
 from ._reads import (
     get_job_by_id,
     get_job_payload_by_idempotency_key,
@@ -20,6 +22,7 @@ from ._reads import (
     list_job_events,
     list_jobs,
 )
+from ._release import release_unstarted_claims
 from ._requeue import (
     Requeued,
     RequeueMismatch,
@@ -46,9 +49,13 @@ __all__ = [
     "enqueue_jobs",
     "get_job_by_id",
     "get_job_payload_by_idempotency_key",
+    "heartbeat_job",
     "heartbeat_jobs",
     "list_job_attempts",
     "list_job_events",
     "list_jobs",
+    "release_unstarted_claims",
     "requeue_job",
+    "save_checkpoint",
+    "update_job_progress",
 ]
