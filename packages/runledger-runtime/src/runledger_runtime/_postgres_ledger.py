@@ -130,7 +130,8 @@ class PostgresLedger:
         """Renew leases, and return those that are still held."""
 
         def heartbeat() -> Collection[Lease]:
-            return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
+            report = heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
+            return report.renewed
 
         return await self._call(timeout_seconds, heartbeat)
 
