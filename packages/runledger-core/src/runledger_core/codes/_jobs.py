@@ -118,6 +118,11 @@ JOB_CODES = (
         "job.invalid_retry_delay",
         "the retry delay is not a positive number of milliseconds",
     ),
+    _malformed(
+        "job.invalid_runtime_config",
+        "the runtime configuration is not a JSON object with a positive schema version",
+        "pass a dict that PostgreSQL can store as JSON and a version from 1",
+    ),
     _invalid(
         "job.invalid_state_transition",
         "the job is in a status that does not allow this",
