@@ -187,7 +187,7 @@ def progress_shown(
 def ended_count(pool: ConnectionPool[Any]) -> int:
     """Count the jobs that have ended."""
     counts = count_jobs_by_status(pool, scope=EVERYTHING)
-    return sum(counts[status] for status in JobStatus.terminal())
+    return sum(counts[status].count for status in JobStatus.terminal())
 
 
 def report(

@@ -29,6 +29,7 @@ from .jobs import (
     enqueue_job,
     enqueue_jobs,
     get_job_by_id,
+    get_job_payload_by_idempotency_key,
     heartbeat_jobs,
     list_job_attempts,
     list_job_events,
@@ -36,6 +37,7 @@ from .jobs import (
 )
 from .records import (
     ClaimedJob,
+    CountPrecision,
     EnqueueDisposition,
     JobAttemptRecord,
     JobDefinitionRecord,
@@ -44,7 +46,9 @@ from .records import (
     JobPage,
     JobRecord,
     JobSummary,
+    KeyedJobPayload,
     SettledJob,
+    StatusCount,
 )
 from .schema import (
     MigrationReport,
@@ -58,6 +62,7 @@ __all__ = [
     "Blocking",
     "ClaimedJob",
     "CommitUnconfirmedError",
+    "CountPrecision",
     "DatabaseConnectionError",
     "EnqueueDisposition",
     "JobAttemptRecord",
@@ -68,6 +73,7 @@ __all__ = [
     "JobRecord",
     "JobSettlement",
     "JobSummary",
+    "KeyedJobPayload",
     "MigrationError",
     "MigrationReport",
     "Operation",
@@ -76,6 +82,7 @@ __all__ = [
     "SettleFailure",
     "SettleSuccess",
     "SettledJob",
+    "StatusCount",
     "bundled_migrations",
     "claim_jobs",
     "complete_job_failure",
@@ -87,6 +94,7 @@ __all__ = [
     "ensure_schema_compatible_after_idempotency_cutover",
     "get_job_by_id",
     "get_job_definition_by_type",
+    "get_job_payload_by_idempotency_key",
     "heartbeat_jobs",
     "list_job_attempts",
     "list_job_events",

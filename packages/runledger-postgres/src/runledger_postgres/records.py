@@ -20,6 +20,7 @@ from runledger_core import (
 
 __all__ = [
     "ClaimedJob",
+    "CountPrecision",
     "EnqueueDisposition",
     "JobAttemptRecord",
     "JobDefinitionRecord",
@@ -28,7 +29,9 @@ __all__ = [
     "JobPage",
     "JobRecord",
     "JobSummary",
+    "KeyedJobPayload",
     "SettledJob",
+    "StatusCount",
 ]
 
 
@@ -161,10 +164,43 @@ class JobSummary:
 
 @attrs.frozen
 class JobPage:
-    """A page of jobs, and where the next one starts (None after the last)."""
+    """
+    A page of jobs, and where the next one starts (None after the last).
+
+    The cursor is text that a URL can carry; what it says is nobody's business.
+    """
 
     items: tuple[JobSummary, ...]
-    next_before_id: UUID | None
+    next_cursor: str | None
+
+
+@attrs.frozen
+class KeyedJobPayload:
+    """The job that owns an idempotency key, and its payload as it is now."""
+
+    job_id: UUID
+    status: JobStatus = attrs.field(converter=JobStatus)
+    run_number: int
+    payload: JsonValue = attrs.field(repr=False)
+
+
+class CountPrecision(StrEnum):
+    """How a count is to be read."""
+
+    EXACT = "EXACT"
+    """As many as there are."""
+    ESTIMATED = "ESTIMATED"
+    """About as many, by the server's statistics; more than were counted exactly."""
+    AT_LEAST = "AT_LEAST"
+    """So many were counted, then the counting stopped."""
+
+
+@attrs.frozen
+class StatusCount:
+    """How many jobs are in a status."""
+
+    count: int
+    precision: CountPrecision = CountPrecision.EXACT
 
 
 @attrs.frozen

@@ -69,6 +69,10 @@ JOB_CODES = (
         "the progress of the completion is negative, not whole or above its total",
         "report whole numbers with 0 <= done <= total",
     ),
+    _invalid(
+        "job.invalid_count_limit",
+        "exact_up_to is not a whole number from 0 to 1000000",
+    ),
     _malformed(
         "job.invalid_failure_kind",
         "the failure kind is not one of the five that a failure can have",
@@ -108,6 +112,11 @@ JOB_CODES = (
     _malformed(
         "job.invalid_timeout",
         "timeout_seconds is not a whole number from 1 to 2147483647",
+    ),
+    _invalid(
+        "job.key_scope_ambiguous",
+        "an idempotency key belongs to one organization or to none, not to everything",
+        "use the scope GLOBAL or Organization(id)",
     ),
     _forbidden_or_stored(
         "job.lease_owner_mismatch",

@@ -9,11 +9,12 @@ from ._complete import (
     complete_job_success,
     complete_jobs,
 )
+from ._counts import count_jobs_by_status
 from ._enqueue import enqueue_job, enqueue_jobs
 from ._lease import heartbeat_jobs
 from ._reads import (
-    count_jobs_by_status,
     get_job_by_id,
+    get_job_payload_by_idempotency_key,
     list_job_attempts,
     list_job_events,
     list_jobs,
@@ -31,6 +32,7 @@ __all__ = [
     "enqueue_job",
     "enqueue_jobs",
     "get_job_by_id",
+    "get_job_payload_by_idempotency_key",
     "heartbeat_jobs",
     "list_job_attempts",
     "list_job_events",
