@@ -11,6 +11,8 @@ from ._complete import (
 )
 from ._counts import count_jobs_by_status
 from ._enqueue import enqueue_job, enqueue_jobs
+from ._explain import explain_job
+from ._explanation import ExplanationReason, JobExplanation
 from ._lease import heartbeat_jobs
 from ._reads import (
     get_job_by_id,
@@ -21,6 +23,8 @@ from ._reads import (
 )
 
 __all__ = [
+    "ExplanationReason",
+    "JobExplanation",
     "JobSettlement",
     "SettleFailure",
     "SettleSuccess",
@@ -31,6 +35,7 @@ __all__ = [
     "count_jobs_by_status",
     "enqueue_job",
     "enqueue_jobs",
+    "explain_job",
     "get_job_by_id",
     "get_job_payload_by_idempotency_key",
     "heartbeat_jobs",
