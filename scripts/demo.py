@@ -9,6 +9,7 @@ computation. Leaves nothing behind.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 import threading
@@ -40,8 +41,9 @@ from runledger_postgres import (
     enqueue_jobs,
     list_jobs,
     migrate_after_idempotency_cutover,
+    upsert_job_definition,
 )
-from runledger_runtime import JobsConfig, Supervisor
+from runledger_runtime import ExitCode, JobsConfig, Supervisor
 from runledger_test_support import TestSupportError, start_embedded_server
 
 if TYPE_CHECKING:
@@ -111,6 +113,8 @@ def main() -> int:
     # Old escapes in the strings of the files that are parsed.
     warnings.filterwarnings("ignore", category=SyntaxWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
+    # That a job became a dead letter is worth a warning, but here it is the plan.
+    logging.getLogger("runledger_runtime").setLevel(logging.ERROR)
     console = Console()
     try:
         with (
@@ -133,32 +137,36 @@ def main() -> int:
 def survey(console: Console, pool: ConnectionPool[Any], files: Sequence[Path]) -> int:
     """Enqueue, run and check."""
     migrate_after_idempotency_cutover(pool)
+    for definition in catalog.definitions():
+        upsert_job_definition(pool, definition)
     payloads = [
         SourceFile(str(path), fails_once=number % FAILURE_EVERY == 0)
-        for number, path in enumerate(files)
+        for number, path in enumerate(files[:-1])
     ]
-    supervisor = Supervisor(pool, JobsConfig(), catalog=catalog)
-    catalog.sync_definitions(pool)
+    payloads.append(SourceFile(str(files[-1])))
     requests = [catalog.job_enqueue(PARSE_FILE, payload) for payload in payloads]
     started = time.perf_counter()
     for first in range(0, len(requests), BATCH):
         enqueue_jobs(pool, requests[first : first + BATCH])
-    enqueued_seconds = time.perf_counter() - started
     console.print(
-        f"enqueued {len(requests)} jobs in {enqueued_seconds:.2f} s,"
-        f" one for every source file of Python {sys.version.split()[0]}"
+        f"enqueued {len(requests)} jobs in {time.perf_counter() - started:.2f} s:"
+        f" every source file of Python {sys.version.split()[0]}'s standard library,"
         " and one that cannot be parsed"
     )
-    with progress_shown(console, pool, len(requests)):
-        supervisor.run(stop_when_idle=True)
+    supervisor = Supervisor(pool, catalog, config=JobsConfig.from_env())
+    with stopped_when_ended(console, pool, supervisor, len(requests)):
+        status = supervisor.run()
+    if status is not ExitCode.OK:
+        console.print(f"[red]the supervisor ended as {status.name}[/red]")
+        return int(status)
     return report(console, pool, files, payloads)
 
 
 @contextmanager
-def progress_shown(
-    console: Console, pool: ConnectionPool[Any], total: int
+def stopped_when_ended(
+    console: Console, pool: ConnectionPool[Any], supervisor: Supervisor, total: int
 ) -> Iterator[None]:
-    """Show how many jobs have ended, until the block ends."""
+    """Show how many jobs have ended, and stop the supervisor when all have."""
     is_over = threading.Event()
     bar = Progress(
         "surveying",
@@ -170,9 +178,11 @@ def progress_shown(
 
     def watch() -> None:
         task = bar.add_task("surveying", total=total)
-        while not is_over.wait(REFRESH_SECONDS):
-            bar.update(task, completed=ended_count(pool))
-        bar.update(task, completed=ended_count(pool))
+        ended = 0
+        while ended < total and not is_over.wait(REFRESH_SECONDS):
+            ended = ended_count(pool)
+            bar.update(task, completed=ended)
+        supervisor.request_shutdown()
 
     with bar:
         watcher = threading.Thread(target=watch, name="progress")
@@ -255,3 +265,7 @@ def show_dead_letters(console: Console, pool: ConnectionPool[Any]) -> None:
         console.print(
             f"dead letter {job.id}: {job.last_error_code} at attempt {job.attempt}"
         )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
-import cattrs
 
 from runledger_core import JobFailure, RetryPolicy
 from runledger_runtime import JobCatalog
@@ -73,7 +72,7 @@ def parse_file(context: JobContext, payload: SourceFile) -> dict[str, int]:
         measured = measure(Path(payload.path))
     except SyntaxError as error:
         raise JobFailure.terminal("survey.cannot_be_parsed", str(error)) from error
-    return cattrs.unstructure(measured)
+    return attrs.asdict(measured)
 
 
 def standard_library() -> list[Path]:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import textwrap
 import uuid
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -31,6 +30,8 @@ CREATE TABLE IF NOT EXISTS runledger_migrations (
 )
 """
 CHILD_SECONDS = 120
+# By name and alone: quick, and the same whether or not the distribution is installed.
+PLUGIN_OPTIONS = ["-p", "runledger_test_support.plugin"]
 
 
 @pytest.fixture
@@ -97,8 +98,6 @@ def run_python(start_python):
 @pytest.fixture
 def run_pytest(tmp_path, child_environment):
     """Run pytest over a foreign project that consists of one test file."""
-    is_installed = metadata.entry_points(group="pytest11", name="runledger")
-    plugin = [] if is_installed else ["-p", "runledger_test_support.plugin"]
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider\n"
     )
@@ -106,9 +105,13 @@ def run_pytest(tmp_path, child_environment):
     def run(tests, *options, environment=None):
         (tmp_path / "test_foreign.py").write_text(textwrap.dedent(tests))
         return subprocess.run(
-            [sys.executable, "-m", "pytest", *plugin, *options],
+            [sys.executable, "-m", "pytest", *PLUGIN_OPTIONS, *options],
             cwd=tmp_path,
-            env={**child_environment, **(environment or {})},
+            env={
+                **child_environment,
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                **(environment or {}),
+            },
             check=False,
             capture_output=True,
             text=True,

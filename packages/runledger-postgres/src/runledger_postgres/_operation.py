@@ -39,7 +39,7 @@ class Operation(Generic[P, T]):
         self.steps = steps
         self.owns_transaction = owns_transaction
         update_wrapper(self, steps)
-        self.__signature__ = _with_database(inspect.signature(steps))
+        self.__signature__: inspect.Signature = _with_database(inspect.signature(steps))
 
     @overload
     def __call__(self, db: Blocking, /, *args: P.args, **kwargs: P.kwargs) -> T: ...

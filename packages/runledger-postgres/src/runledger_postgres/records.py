@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  attrs resolves these at run time
+from collections.abc import Mapping  # noqa: TC003  attrs resolves these at run time
+from datetime import datetime  # noqa: TC003
 from decimal import Decimal  # noqa: TC003
 from enum import StrEnum
 from uuid import UUID  # noqa: TC003
@@ -22,6 +23,7 @@ __all__ = [
     "ClaimedJob",
     "CountPrecision",
     "EnqueueDisposition",
+    "HeartbeatReport",
     "JobAttemptRecord",
     "JobDefinitionRecord",
     "JobEnqueueOutcome",
@@ -86,6 +88,20 @@ class ClaimedJob:
     max_attempts: int
     timeout_seconds: int
     lease_expires_at: datetime
+
+
+@attrs.frozen
+class HeartbeatReport:
+    """
+    What became of each lease that a heartbeat asked for; each is in one of the three.
+
+    ``renewed`` has the new expiry. ``canceled`` are over because somebody canceled the
+    job, ``lost`` for any other reason; the work under both must stop.
+    """
+
+    renewed: Mapping[Lease, datetime] = attrs.field(factory=dict)
+    canceled: frozenset[Lease] = frozenset()
+    lost: frozenset[Lease] = frozenset()
 
 
 @attrs.frozen

@@ -1,1 +1,54 @@
-"""Run Runledger jobs: catalog, supervisor and loops on trio."""
+"""
+Run Runledger jobs: catalog, supervisor and loops on trio.
+
+A process makes a `JobCatalog` of its handlers and hands it to a `Supervisor`. The loops
+underneath are public for hosts that run their own trio program.
+"""
+
+from __future__ import annotations
+
+from ._context import JobContext
+from ._handlers import HandlerEntry, JobFunction, JobHandler, JobResult
+from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
+from ._postgres_ledger import PostgresLedger
+from ._stop import Stop
+from .catalog import JobCatalog
+from .config import JobsConfig
+from .errors import (
+    CatalogError,
+    ConfigError,
+    JobCancelledError,
+    LedgerTimeoutError,
+    SupervisorError,
+)
+from .registry import JobRegistry
+from .supervisor import ExitCode, Supervisor
+from .worker import RuntimeLoopExit, run_worker_loop
+
+__all__ = [
+    "CatalogError",
+    "ClaimedJob",
+    "ConfigError",
+    "ExitCode",
+    "Failed",
+    "HandlerEntry",
+    "JobCancelledError",
+    "JobCatalog",
+    "JobContext",
+    "JobFunction",
+    "JobHandler",
+    "JobRegistry",
+    "JobResult",
+    "JobsConfig",
+    "Ledger",
+    "LedgerTimeoutError",
+    "Outcome",
+    "PostgresLedger",
+    "RuntimeLoopExit",
+    "SettledJob",
+    "Stop",
+    "Succeeded",
+    "Supervisor",
+    "SupervisorError",
+    "run_worker_loop",
+]

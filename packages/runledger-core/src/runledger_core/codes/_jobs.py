@@ -100,6 +100,11 @@ JOB_CODES = (
         "job.invalid_priority",
         "the priority is not a whole number from -2147483648 to 2147483647",
     ),
+    _malformed(
+        "job.invalid_reason",
+        "the reason is not text that says something",
+        "pass text that is not blank, without NUL, at most 64 KiB, or no reason",
+    ),
     _invalid(
         "job.invalid_retry_delay",
         "the retry delay is not a positive number of milliseconds",

@@ -1,5 +1,6 @@
 """The life of a job."""
 
+from ._cancel import cancel_job
 from ._claim import claim_jobs
 from ._complete import (
     JobSettlement,
@@ -21,13 +22,25 @@ from ._reads import (
     list_job_events,
     list_jobs,
 )
+from ._requeue import (
+    Requeued,
+    RequeueMismatch,
+    RequeueNotFound,
+    RequeueOutcome,
+    requeue_job,
+)
 
 __all__ = [
     "ExplanationReason",
     "JobExplanation",
     "JobSettlement",
+    "RequeueMismatch",
+    "RequeueNotFound",
+    "RequeueOutcome",
+    "Requeued",
     "SettleFailure",
     "SettleSuccess",
+    "cancel_job",
     "claim_jobs",
     "complete_job_failure",
     "complete_job_success",
@@ -42,4 +55,5 @@ __all__ = [
     "list_job_attempts",
     "list_job_events",
     "list_jobs",
+    "requeue_job",
 ]

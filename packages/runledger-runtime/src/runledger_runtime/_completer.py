@@ -1,0 +1,157 @@
+"""Write down the outcomes of attempts: all that wait, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from runledger_core import JobFailure, RetryPolicy, RunledgerError
+
+from ._ledger import Failed, Succeeded
+from ._ticks import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._held_jobs import HeldJob, HeldJobs
+    from ._ledger import Ledger, Outcome, SettledJob
+
+_BATCH_SIZE: Final = 1000
+_SOON_SECONDS: Final = 1.0
+_NO_RETRY: Final = RetryPolicy()  # terminal failures ask for one and do not use it
+_logger = logging.getLogger("runledger_runtime")
+
+
+class Completer:
+    """
+    Settle outcomes in batches that make themselves.
+
+    While one batch is on its way the next one gathers, and leaves as soon as the first
+    has arrived: an idle worker settles a job at once, a busy one hundreds together,
+    and there is no timer to tune.
+
+    A batch that fails for a passing reason is tried again, after growing pauses, for
+    as long as the leases live; the lease keeper renews them meanwhile. The leases fence
+    it, so what was committed without an answer is not written twice: those jobs come
+    back as not held any more. A batch that fails for a lasting reason is halved until
+    the culprit stands alone. What cannot be settled is left to the expiry of its
+    lease, and the job will run again.
+    """
+
+    def __init__(
+        self, ledger: Ledger, held: HeldJobs, *, timeout_seconds: float
+    ) -> None:
+        self._ledger = ledger
+        self._held = held
+        self._timeout_seconds = timeout_seconds
+        self._waiting: deque[tuple[HeldJob, Outcome]] = deque()
+        self._has_waiting = trio.Event()
+        self._backoff = Backoff()
+
+    def put(self, job: HeldJob, outcome: Outcome) -> None:
+        """Take an outcome that has to be settled; never blocks."""
+        if not self._waiting:
+            self._has_waiting.set()
+        self._waiting.append((job, outcome))
+
+    async def run(self) -> None:
+        """Settle until cancelled; what still waits then is left to lease expiry."""
+        while True:
+            await self._has_waiting.wait()
+            if await self.one_pass():
+                self._backoff.reset()
+            else:
+                await trio.sleep(self._backoff.next_pause())
+
+    async def one_pass(self) -> bool:
+        """Settle what waits, up to a batch; False if some of it waits again."""
+        batch = [
+            self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH_SIZE))
+        ]
+        if not self._waiting:
+            self._has_waiting = trio.Event()
+        return await self._settle(batch)
+
+    async def _settle(self, batch: Sequence[tuple[HeldJob, Outcome]]) -> bool:
+        try:
+            results = await self._ledger.settle(
+                [outcome for _, outcome in batch],
+                timeout_seconds=self._timeout_seconds,
+            )
+        except RunledgerError as error:
+            if self._ledger.is_transient(error):
+                self._try_again(batch, error)
+                return False
+            if len(batch) == 1:
+                self._give_up(batch[0][0], error)
+                return True
+            half = len(batch) // 2
+            is_first_settled = await self._settle(batch[:half])
+            return await self._settle(batch[half:]) and is_first_settled
+        self._accept(batch, results)
+        return True
+
+    def _accept(
+        self,
+        batch: Sequence[tuple[HeldJob, Outcome]],
+        results: Sequence[SettledJob | RunledgerError],
+    ) -> None:
+        dead_count = 0
+        for (job, outcome), result in zip(batch, results, strict=True):
+            if isinstance(result, RunledgerError):
+                self._refused(job, outcome, result)
+                continue
+            self._held.forget(job)
+            dead_count += result.dead_letter_reason is not None
+            if result.next_run_at is not None:
+                self._note_retry(result.next_run_at)
+        if dead_count:
+            _logger.warning("jobs became dead letters: %d", dead_count)
+
+    def _note_retry(self, next_run_at: datetime) -> None:
+        # Reckoned with this machine's clock: it decides only when an idle worker that
+        # is to stop may do so, and the database's decides when the job is due.
+        wait_seconds = (next_run_at - datetime.now(UTC)).total_seconds()
+        if wait_seconds <= _SOON_SECONDS:
+            due_at = trio.current_time() + wait_seconds
+            self._held.retry_due_at = max(self._held.retry_due_at, due_at)
+
+    def _refused(self, job: HeldJob, outcome: Outcome, error: RunledgerError) -> None:
+        """Deal with an outcome that was left alone while others were settled."""
+        is_at_fault = error.code == "job.invalid_completion_progress"
+        if is_at_fault and isinstance(outcome, Succeeded):
+            failure = JobFailure.terminal(error.code, error.client_message)
+            self.put(job, Failed(job.lease, failure, _NO_RETRY))
+            return
+        self._give_up(job, error)
+
+    def _try_again(
+        self, batch: Sequence[tuple[HeldJob, Outcome]], error: RunledgerError
+    ) -> None:
+        now = trio.current_time()
+        alive = [entry for entry in batch if entry[0].lease_until > now]
+        for job, _ in batch:
+            if job.lease_until <= now:
+                self._give_up(job, error)
+        _logger.warning(
+            "outcomes that wait to be settled: %d; %s",
+            len(alive),
+            error.internal_message(),
+        )
+        if alive and not self._waiting:
+            self._has_waiting.set()
+        self._waiting.extendleft(reversed(alive))
+
+    def _give_up(self, job: HeldJob, error: RunledgerError) -> None:
+        """Let the lease expire; the job runs again, unless it was settled after all."""
+        self._held.forget(job)
+        _logger.warning(
+            "the outcome of job %s, attempt %d, was not settled; %s",
+            job.lease.job_id,
+            job.lease.attempt,
+            error.internal_message(),
+        )

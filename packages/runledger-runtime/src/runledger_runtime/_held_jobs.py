@@ -1,0 +1,163 @@
+"""Keep the jobs on which this process holds a lease, and count the free slots."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runledger_core import Lease
+
+    from ._ledger import ClaimedJob
+
+_CLOCKLESS: Final = math.inf
+
+
+class CancelReason(Enum):
+    """Why the worker ends a handler that would go on."""
+
+    TIMEOUT = auto()
+    """Its time is up: the attempt has failed."""
+    LEASE_LOST = auto()
+    """The job is not this worker's any more: nothing is written."""
+    SHUTDOWN = auto()
+    """The process cannot wait for it: the lease is left to expire."""
+
+
+@attrs.define(eq=False)
+class HeldJob:
+    """
+    Be one job between its claim and the end of its lease.
+
+    It passes three states, and never goes back: waiting for its slot (no scope),
+    running (a scope), ended. Everything here belongs to trio's thread, but for
+    `is_cancelled` and `remaining_seconds`, which a handler asks from its own.
+
+    Args:
+        claimed: what the ledger handed out.
+        lease_until: when the lease ends at the latest, on trio's clock.
+    """
+
+    claimed: ClaimedJob
+    lease_until: float
+    scope: trio.CancelScope | None = None
+    deadline: float = math.inf
+    cancel_reason: CancelReason | None = None
+    is_ended: bool = False
+    _now: Callable[[], float] | None = None
+
+    @property
+    def lease(self) -> Lease:
+        """The lease itself."""
+        return self.claimed.lease
+
+    def begin(self, scope: trio.CancelScope, clock: trio.abc.Clock) -> None:
+        """Run from now on inside *scope*, for as long as the job's timeout allows."""
+        self._now = clock.current_time
+        self.deadline = scope.deadline = self._now() + self.claimed.timeout_seconds
+        self.scope = scope
+
+    def cancel(self, reason: CancelReason) -> None:
+        """End the handler, unless it has ended or is being ended already."""
+        if self.is_ended or self.cancel_reason is not None:
+            return
+        self.cancel_reason = reason
+        if self.scope is not None:
+            self.scope.cancel()
+
+    def is_cancelled(self) -> bool:
+        """Tell whether the handler should stop; any thread may ask."""
+        return self.cancel_reason is not None or self.remaining_seconds() <= 0
+
+    def remaining_seconds(self) -> float:
+        """Return how long the handler may still run; any thread may ask."""
+        if self._now is None:
+            return _CLOCKLESS
+        return max(0.0, self.deadline - self._now())
+
+
+class HeldJobs:
+    """
+    Hold every job from its claim until its outcome is written down or given up.
+
+    A job takes a slot until its handler has ended, and for a plain handler that is
+    when its thread ends, even if the attempt was given up long before. So the process
+    never runs more than its capacity, whatever its handlers do.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._jobs: set[HeldJob] = set()
+        self._active_count = 0
+        self._stray_count = 0
+        self._change: trio.Event | None = None
+        # When the last of the jobs becomes due again that failed and are to be tried
+        # again very soon, on trio's clock.
+        self.retry_due_at = -math.inf
+
+    def __iter__(self) -> Iterator[HeldJob]:
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def active_count(self) -> int:
+        """How many jobs have not ended yet."""
+        return self._active_count
+
+    @property
+    def free_count(self) -> int:
+        """How many more jobs can be started at once."""
+        return max(0, self.capacity - self._active_count - self._stray_count)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is held, nor about to come back."""
+        return not self._jobs and trio.current_time() >= self.retry_due_at
+
+    def add(self, job: HeldJob) -> None:
+        """Take a slot for a job that was just claimed."""
+        self._jobs.add(job)
+        self._active_count += 1
+
+    def end(self, job: HeldJob) -> None:
+        """Give the job's slot back; its lease is still held."""
+        job.is_ended = True
+        job.scope = None
+        self._active_count -= 1
+        self.notify()
+
+    def forget(self, job: HeldJob) -> None:
+        """Hold the lease no longer: it was settled, lost, or left to expire."""
+        self._jobs.discard(job)
+        self.notify()
+
+    def add_stray(self) -> None:
+        """Keep a slot for a thread that goes on after its job was given up."""
+        self._stray_count += 1
+
+    def remove_stray(self) -> None:
+        """Give the slot of such a thread back."""
+        self._stray_count -= 1
+        self.notify()
+
+    def notify(self) -> None:
+        """Wake whoever waits for a change."""
+        if self._change is not None:
+            self._change.set()
+            self._change = None
+
+    async def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait until *holds* is true; it is asked again after every change."""
+        await trio.lowlevel.checkpoint()
+        while not holds():
+            if self._change is None:
+                self._change = trio.Event()
+            await self._change.wait()

@@ -1,0 +1,133 @@
+"""The port through which the loops see the ledger, and what passes through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from runledger_core import (
+        DeadLetterReason,
+        JobCompletion,
+        JobDefinition,
+        JobFailure,
+        JobStatus,
+        JsonValue,
+        Lease,
+        RetryDelay,
+        RunledgerError,
+    )
+
+
+class ClaimedJob(Protocol):
+    """A job that was leased to this worker."""
+
+    @property
+    def lease(self) -> Lease: ...
+    @property
+    def job_type(self) -> str: ...
+    @property
+    def organization_id(self) -> UUID | None: ...
+    @property
+    def payload(self) -> JsonValue: ...
+    @property
+    def checkpoint(self) -> JsonValue: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def timeout_seconds(self) -> int: ...
+
+
+@attrs.frozen
+class Succeeded:
+    """The attempt under *lease* did its work."""
+
+    lease: Lease
+    completion: JobCompletion
+
+
+@attrs.frozen
+class Failed:
+    """The attempt under *lease* failed; *retry* says when it may be tried again."""
+
+    lease: Lease
+    failure: JobFailure
+    retry: RetryDelay
+
+
+Outcome: TypeAlias = Succeeded | Failed
+
+
+class SettledJob(Protocol):
+    """What became of a job when its outcome was written down."""
+
+    @property
+    def status(self) -> JobStatus: ...
+    @property
+    def next_run_at(self) -> datetime | None: ...
+    @property
+    def dead_letter_reason(self) -> DeadLetterReason | None: ...
+
+
+class Ledger(Protocol):
+    """
+    What the loops ask of the ledger.
+
+    Every method is one transaction, is deaf to cancellation from outside, and ends
+    within *timeout_seconds*, if need be with `LedgerTimeoutError`. It raises no other
+    errors than `RunledgerError`. So a claim that has been committed always reaches the
+    loop that asked for it, unless the time ran out: then its leases expire by
+    themselves.
+    """
+
+    async def check(self, *, timeout_seconds: float) -> None:
+        """Refuse a database that does not answer, or that this code does not fit."""
+        ...
+
+    async def sync_definitions(
+        self, definitions: Sequence[JobDefinition], *, timeout_seconds: float
+    ) -> None:
+        """Store the definitions; a type that was disabled there stays disabled."""
+        ...
+
+    async def claim(
+        self,
+        *,
+        worker_id: str,
+        lease_seconds: int,
+        limit: int,
+        job_types: Collection[str],
+        timeout_seconds: float,
+    ) -> Sequence[ClaimedJob]:
+        """Lease up to *limit* due jobs of these types."""
+        ...
+
+    async def heartbeat(
+        self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
+    ) -> Collection[Lease]:
+        """Renew leases, and return those that are still held."""
+        ...
+
+    async def settle(
+        self, outcomes: Sequence[Outcome], *, timeout_seconds: float
+    ) -> Sequence[SettledJob | RunledgerError]:
+        """
+        Write outcomes down, all or none, with a result for each in order.
+
+        A result that is an error says why that one was left alone:
+        ``job.lease_owner_mismatch`` or ``job.invalid_completion_progress``.
+        """
+        ...
+
+    def is_transient(self, error: RunledgerError) -> bool:
+        """Tell whether the same call may succeed when it is made again."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the ledger opened itself."""
+        ...

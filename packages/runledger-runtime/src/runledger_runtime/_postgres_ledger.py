@@ -1,0 +1,263 @@
+"""The ledger over a blocking psycopg pool, called in threads."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+
+import attrs
+import psycopg
+import trio
+from psycopg_pool import ConnectionPool
+
+import runledger_postgres
+from runledger_core import JobDefinition, compare_migrations, load_migrations
+from runledger_postgres import (
+    CommitUnconfirmedError,
+    DatabaseConnectionError,
+    Operation,
+    QueryError,
+    SchemaCompatibilityError,
+    SettleFailure,
+    SettleSuccess,
+    bundled_migrations,
+    claim_jobs,
+    complete_jobs,
+    ensure_schema_compatible_after_idempotency_cutover,
+    get_job_definition_by_type,
+    heartbeat_jobs,
+    upsert_job_definition,
+)
+
+from ._ledger import Succeeded
+from .errors import LedgerTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+
+    from runledger_core import Lease, RunledgerError
+    from runledger_postgres import (
+        ClaimedJob,
+        JobDefinitionRecord,
+        JobSettlement,
+        SettledJob,
+    )
+
+    from ._ledger import Ledger, Outcome
+
+T = TypeVar("T")
+
+Pool: TypeAlias = "ConnectionPool[Any]"
+Blocking: TypeAlias = runledger_postgres.Blocking
+Asyncio: TypeAlias = runledger_postgres.Asyncio
+
+# Claims, completions and heartbeats need one each. The others are for calls whose time
+# ran out while the network holds their threads.
+_THREADS_COUNT = 8
+_CONNECT_SECONDS = 10
+_logger = logging.getLogger("runledger_runtime")
+
+
+class PostgresLedger:
+    """
+    Call the blocking storage operations from trio, one thread hop for each.
+
+    A call is deaf to cancellation from outside, so that what a claim committed always
+    comes back to who asked. It is bounded in time instead: beyond that its thread is
+    left behind, and `LedgerTimeoutError` says that the outcome is not known. What such
+    a call has claimed comes back to the queue when the leases expire.
+
+    Args:
+        pool: at least three connections, else the worker's calls wait for each other.
+            A pool that was never opened is opened by `check`, and closed by `aclose`.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        if not isinstance(pool, ConnectionPool):
+            message = (
+                "the runtime takes a psycopg_pool.ConnectionPool, "
+                f"not {type(pool).__name__}"
+            )
+            raise TypeError(message)
+        self._pool = pool
+        self._owns_pool = False
+        self._limiter = trio.CapacityLimiter(_THREADS_COUNT)
+
+    async def check(self, *, timeout_seconds: float) -> None:
+        """
+        Refuse a database that does not answer, or that this code does not fit.
+
+        Raises:
+            DatabaseConnectionError: ``db.connection_failed``.
+            SchemaCompatibilityError: ``schema.*``, ``db.server_too_old``,
+                ``db.encoding_unsupported``.
+        """
+        _check_layers()
+        await self._call(timeout_seconds, self._check)
+
+    async def sync_definitions(
+        self, definitions: Sequence[JobDefinition], *, timeout_seconds: float
+    ) -> None:
+        """Store the definitions; a type that was disabled there stays disabled."""
+        await self._call(timeout_seconds, sync_definitions, self._pool, definitions)
+
+    async def claim(
+        self,
+        *,
+        worker_id: str,
+        lease_seconds: int,
+        limit: int,
+        job_types: Collection[str],
+        timeout_seconds: float,
+    ) -> Sequence[ClaimedJob]:
+        """Lease up to *limit* due jobs of these types."""
+
+        def claim() -> list[ClaimedJob]:
+            return claim_jobs(
+                self._pool,
+                worker_id=worker_id,
+                lease_seconds=lease_seconds,
+                limit=limit,
+                job_types=job_types,
+            )
+
+        return await self._call(timeout_seconds, claim)
+
+    async def heartbeat(
+        self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
+    ) -> Collection[Lease]:
+        """Renew leases, and return those that are still held."""
+
+        def heartbeat() -> Collection[Lease]:
+            return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
+
+        return await self._call(timeout_seconds, heartbeat)
+
+    async def settle(
+        self, outcomes: Sequence[Outcome], *, timeout_seconds: float
+    ) -> Sequence[SettledJob | RunledgerError]:
+        """Write outcomes down, all or none, with a result for each in order."""
+        return await self._call(timeout_seconds, _settle, self._pool, outcomes)
+
+    def is_transient(self, error: RunledgerError) -> bool:
+        """Tell whether the same call may succeed when it is made again."""
+        if isinstance(error, QueryError):
+            return error.is_transient
+        return isinstance(
+            error,
+            (CommitUnconfirmedError, DatabaseConnectionError, LedgerTimeoutError),
+        )
+
+    async def aclose(self) -> None:
+        """Close the pool if `check` had to open it."""
+        if self._owns_pool:
+            self._owns_pool = False
+            await self._call(_CONNECT_SECONDS, self._pool.close)
+
+    async def _call(
+        self, timeout_seconds: float, function: Callable[..., T], *args: Any
+    ) -> T:
+        """Hop to a thread: deaf to cancellation from outside, bounded in time."""
+        with trio.move_on_after(timeout_seconds, shield=True):
+            return await trio.to_thread.run_sync(
+                function, *args, limiter=self._limiter, abandon_on_cancel=True
+            )
+        detail = f"no answer within {timeout_seconds:g} seconds"
+        raise LedgerTimeoutError("db.connection_failed", detail)
+
+    def _check(self) -> None:
+        # Before the pool is asked: it would try for half a minute, and hide why.
+        try:
+            _try_to_connect(self._pool)
+            if self._pool.closed:
+                self._pool.open()
+                self._owns_pool = True
+        except psycopg.Error as error:
+            raise DatabaseConnectionError(
+                "db.connection_failed", internal=f"{type(error).__name__}: {error}"
+            ) from error
+        ensure_schema_compatible_after_idempotency_cutover(self._pool)
+
+
+def ledger_over(database: Pool | Ledger) -> Ledger:
+    """Return the ledger of a pool; a ledger is one already."""
+    if hasattr(database, "settle"):
+        return cast("Ledger", database)
+    return PostgresLedger(database)
+
+
+def _try_to_connect(pool: Pool) -> None:
+    """Make one connection of the pool's kind, so that a bad address fails at once."""
+    conninfo = pool.conninfo() if callable(pool.conninfo) else pool.conninfo
+    kwargs = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
+    arguments = {"connect_timeout": _CONNECT_SECONDS, **(kwargs or {})}
+    pool.connection_class.connect(conninfo, **arguments).close()
+
+
+def _sync_definitions(
+    definitions: Iterable[JobDefinition],
+) -> Generator[Any, Any, None]:
+    """
+    Store definitions; a type that was disabled in the database stays disabled.
+
+    One that is there already is read and not written: writing waits for every
+    transaction that is enqueueing jobs of the type. They come in the order of their
+    types, so that processes that start together do not wait for each other in a ring.
+    """
+    for definition in sorted(definitions, key=lambda one: one.job_type):
+        record = yield from get_job_definition_by_type.steps(definition.job_type)
+        stored = None if record is None else _definition_of(record)
+        wanted = definition
+        if stored is not None and not stored.is_enabled:
+            wanted = attrs.evolve(definition, is_enabled=False)
+        if stored != wanted:
+            yield from upsert_job_definition.steps(wanted)
+
+
+# An operation like any other, over blocking and asyncio psycopg.
+sync_definitions = Operation(_sync_definitions)
+
+
+def _definition_of(record: JobDefinitionRecord) -> JobDefinition:
+    return JobDefinition(
+        record.job_type,
+        version=record.version,
+        max_attempts=record.max_attempts,
+        timeout_seconds=record.default_timeout_seconds,
+        priority=record.default_priority,
+        is_enabled=record.is_enabled,
+    )
+
+
+def _settle(
+    pool: Pool, outcomes: Sequence[Outcome]
+) -> Sequence[SettledJob | RunledgerError]:
+    return complete_jobs(pool, [_settlement(outcome) for outcome in outcomes])
+
+
+def _settlement(outcome: Outcome) -> JobSettlement:
+    if isinstance(outcome, Succeeded):
+        return SettleSuccess(outcome.lease, outcome.completion)
+    return SettleFailure(outcome.lease, outcome.failure, outcome.retry)
+
+
+def _check_layers() -> None:
+    """Refuse an installation whose distributions carry different migrations."""
+    differences = compare_migrations(
+        load_migrations("runledger_runtime"), bundled_migrations()
+    )
+    if differences:
+        raise SchemaCompatibilityError(
+            "schema.layer_skew",
+            f"first {_installed('runledger-runtime')}, "
+            f"second {_installed('runledger-postgres')}: "
+            + "; ".join(str(difference) for difference in differences),
+        )
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return f"{distribution} {version(distribution)}"
+    except PackageNotFoundError:
+        return f"{distribution} of unknown version"

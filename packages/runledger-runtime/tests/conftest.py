@@ -1,0 +1,166 @@
+"""Run async tests in trio, and offer a ledger in memory for the logic of the loops."""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict, deque
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+import pytest
+import trio
+import trio.testing
+
+from runledger_core import JobDefinition, JobStatus, Lease, RunledgerError
+from runledger_runtime import JobsConfig, Succeeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine function under trio, by the clock among its fixtures if any."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    clocks = [each for each in arguments.values() if isinstance(each, trio.abc.Clock)]
+    trio.run(partial(pyfuncitem.obj, **arguments), clock=clocks[0] if clocks else None)
+    return True
+
+
+@pytest.fixture
+def clock() -> trio.testing.MockClock:
+    """A clock that jumps to the next deadline whenever all tasks wait."""
+    return trio.testing.MockClock(autojump_threshold=0)
+
+
+@attrs.frozen(kw_only=True)
+class FakeJob:
+    """A claimed job as the loops see it."""
+
+    lease: Lease
+    job_type: str = "test.job"
+    organization_id: UUID | None = None
+    payload: Any = attrs.field(factory=dict)
+    checkpoint: Any = None
+    max_attempts: int = 8
+    timeout_seconds: int = 900
+
+
+@attrs.frozen
+class FakeSettledJob:
+    """What settling said."""
+
+    status: JobStatus
+    next_run_at: None = None
+    dead_letter_reason: None = None
+
+
+class FakeLedger:
+    """
+    Keep jobs in memory, fail when told to, and remember what was asked.
+
+    It knows no retries and no dead letters: those are PostgreSQL's, and are tested
+    there.
+    """
+
+    def __init__(self) -> None:
+        self.due: deque[FakeJob] = deque()
+        self.held: set[Lease] = set()
+        self.outcomes: dict[UUID, Any] = {}
+        self.definitions: list[JobDefinition] = []
+        self.calls: defaultdict[str, list[Any]] = defaultdict(list)
+        self.failures: defaultdict[str, deque[RunledgerError]] = defaultdict(deque)
+        self.delays_seconds: defaultdict[str, float] = defaultdict(float)
+        self.refused: dict[UUID, RunledgerError] = {}
+        self.is_closed = False
+
+    def add(
+        self, job_type: str = "test.job", payload: Any = None, **values: Any
+    ) -> UUID:
+        job_id = UUID(int=len(self.due) + len(self.held) + len(self.outcomes) + 1)
+        lease = Lease(job_id, 1, 1, "worker-1")
+        payload = {} if payload is None else payload
+        self.due.append(
+            FakeJob(lease=lease, job_type=job_type, payload=payload, **values)
+        )
+        return job_id
+
+    async def check(self, *, timeout_seconds: float) -> None:
+        await self._pass("check", timeout_seconds)
+
+    async def sync_definitions(
+        self, definitions: Any, *, timeout_seconds: float
+    ) -> None:
+        await self._pass("sync_definitions", timeout_seconds)
+        self.definitions.extend(definitions)
+
+    async def claim(self, *, limit: int, job_types: Any, **_: Any) -> list[FakeJob]:
+        await self._pass("claim", limit)
+        chosen = [job for job in self.due if job.job_type in job_types][:limit]
+        for job in chosen:
+            self.due.remove(job)
+            self.held.add(job.lease)
+        return chosen
+
+    async def heartbeat(self, leases: Any, **_: Any) -> set[Lease]:
+        await self._pass("heartbeat", list(leases))
+        return self.held & set(leases)
+
+    async def settle(self, outcomes: Any, **_: Any) -> list[Any]:
+        await self._pass("settle", [outcome.lease.job_id for outcome in outcomes])
+        return [self._settle(outcome) for outcome in outcomes]
+
+    def _settle(self, outcome: Any) -> FakeSettledJob | RunledgerError:
+        if outcome.lease not in self.held:
+            return RunledgerError("job.lease_owner_mismatch")
+        if outcome.lease.job_id in self.refused:
+            return self.refused.pop(outcome.lease.job_id)
+        self.held.remove(outcome.lease)
+        self.outcomes[outcome.lease.job_id] = outcome
+        is_success = isinstance(outcome, Succeeded)
+        return FakeSettledJob(JobStatus.SUCCEEDED if is_success else JobStatus.PENDING)
+
+    def is_transient(self, error: RunledgerError) -> bool:
+        return error.code == "db.connection_failed"
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+    async def _pass(self, name: str, asked: Any) -> None:
+        """Take the time it takes, deaf to cancellation like the real one."""
+        self.calls[name].append(asked)
+        with trio.CancelScope(shield=True):
+            await trio.sleep(self.delays_seconds[name])
+        if self.failures[name]:
+            raise self.failures[name].popleft()
+
+
+@pytest.fixture
+def ledger() -> FakeLedger:
+    """A ledger in memory."""
+    return FakeLedger()
+
+
+@pytest.fixture
+def make_config() -> Any:
+    """Make settings with a fixed worker id."""
+    return partial(JobsConfig, worker_id="worker-1")
+
+
+@pytest.fixture
+def raises_code() -> Any:
+    """Expect an error with this code, whatever its sentence says."""
+
+    @contextmanager
+    def raises_code(code: str) -> Iterator[Any]:
+        with pytest.raises(RunledgerError) as caught:
+            yield caught
+        assert code == caught.value.code, caught.value.internal_message()
+
+    return raises_code

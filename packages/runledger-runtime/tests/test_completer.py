@@ -1,0 +1,184 @@
+"""Settling outcomes: batches, retries while leases live, and what is given up."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from runledger_core import JobCompletion, RunledgerError
+from runledger_runtime import Failed, Succeeded
+from runledger_runtime._completer import Completer
+from runledger_runtime._held_jobs import HeldJob, HeldJobs
+
+
+def unreachable() -> RunledgerError:
+    return RunledgerError("db.connection_failed", internal="the network is down")
+
+
+def broken() -> RunledgerError:
+    return RunledgerError("db.query_failed")
+
+
+@pytest.fixture
+def held():
+    return HeldJobs(100)
+
+
+@pytest.fixture
+def completer(ledger, held):
+    return Completer(ledger, held, timeout_seconds=30)
+
+
+@pytest.fixture
+def put(ledger, held, completer):
+    """Hand in the success of a job that has just ended."""
+
+    def put(lease_until=1e9):
+        ledger.add()
+        fake = ledger.due.popleft()
+        ledger.held.add(fake.lease)
+        job = HeldJob(fake, lease_until)
+        held.add(job)
+        held.end(job)
+        completer.put(job, Succeeded(job.lease, JobCompletion()))
+        return job
+
+    return put
+
+
+async def test_all_that_waits_is_settled_together(completer, ledger, held, put):
+    jobs = [put() for _ in range(5)]
+
+    assert await completer.one_pass()
+
+    assert [[job.lease.job_id for job in jobs]] == ledger.calls["settle"]
+    assert 0 == len(held)
+
+
+async def test_a_batch_has_a_limit(completer, ledger, put):
+    for _ in range(1100):
+        put()
+
+    await completer.one_pass()
+    await completer.one_pass()
+
+    assert [1000, 100] == [len(batch) for batch in ledger.calls["settle"]]
+
+
+async def test_the_next_batch_gathers_while_the_last_is_under_way(
+    completer, ledger, put, clock
+):
+    ledger.delays_seconds["settle"] = 1
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(completer.run)
+        put()
+        await trio.sleep(0.5)
+        put()
+        put()
+        await trio.sleep(2)
+        nursery.cancel_scope.cancel()
+
+    assert [1, 2] == [len(batch) for batch in ledger.calls["settle"]]
+    assert 3 == len(ledger.outcomes)
+
+
+async def test_a_passing_error_is_tried_again_with_what_came_meanwhile(
+    completer, ledger, held, put, clock
+):
+    ledger.failures["settle"].extend([unreachable(), unreachable()])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(completer.run)
+        put()
+        await wait_all_tasks_blocked()
+        put()
+        await held.wait_until(lambda: not held)
+        nursery.cancel_scope.cancel()
+
+    assert [1, 2, 2] == [len(batch) for batch in ledger.calls["settle"]]
+    assert trio.current_time() < 1
+
+
+async def test_what_waited_first_stays_first(completer, ledger, put):
+    ledger.failures["settle"].append(unreachable())
+    first = put()
+    await completer.one_pass()
+    second = put()
+
+    await completer.one_pass()
+
+    assert [first.lease.job_id, second.lease.job_id] == ledger.calls["settle"][1]
+
+
+async def test_an_outcome_is_given_up_when_its_lease_ends(
+    completer, ledger, held, put, caplog, clock
+):
+    ledger.failures["settle"].extend(unreachable() for _ in range(50))
+    put(lease_until=trio.current_time() + 60)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(completer.run)
+        await held.wait_until(lambda: not held)
+        nursery.cancel_scope.cancel()
+
+    assert 60 <= trio.current_time() < 75
+    assert {} == ledger.outcomes
+    assert "the network is down" in caplog.text
+
+
+async def test_one_that_cannot_be_written_does_not_keep_the_others(
+    completer, ledger, held, put
+):
+    jobs = [put() for _ in range(8)]
+    culprit = jobs[5].lease.job_id
+    settle = ledger.settle
+
+    async def refuse_the_culprit(outcomes, **values):
+        if any(outcome.lease.job_id == culprit for outcome in outcomes):
+            raise broken()
+        return await settle(outcomes, **values)
+
+    ledger.settle = refuse_the_culprit
+
+    assert await completer.one_pass()
+
+    settled = {job.lease.job_id for job in jobs} - {culprit}
+    assert settled == ledger.outcomes.keys()
+    assert 0 == len(held)
+
+
+async def test_a_lost_lease_is_logged_and_forgotten(
+    completer, ledger, held, put, caplog
+):
+    lost, kept = put(), put()
+    ledger.held.remove(lost.lease)
+
+    await completer.one_pass()
+
+    assert {kept.lease.job_id} == ledger.outcomes.keys()
+    assert 0 == len(held)
+    assert str(lost.lease.job_id) in caplog.text
+
+
+async def test_progress_that_does_not_fit_the_stored_one_is_terminal(
+    completer, ledger, put
+):
+    job = put()
+    ledger.refused[job.lease.job_id] = RunledgerError("job.invalid_completion_progress")
+
+    await completer.one_pass()
+    await completer.one_pass()
+
+    outcome = ledger.outcomes[job.lease.job_id]
+    assert isinstance(outcome, Failed)
+    assert "job.invalid_completion_progress" == outcome.failure.code
+
+
+async def test_settling_is_not_worth_a_line_in_the_log(completer, put, caplog):
+    caplog.set_level(logging.INFO)
+    put()
+
+    await completer.one_pass()
+
+    assert "" == caplog.text

@@ -1,0 +1,133 @@
+"""What a handler returns or raises, as the outcome of its attempt."""
+
+import pytest
+
+from runledger_core import FailureKind, JobCompletion, JobEnqueue, JobFailure
+from runledger_runtime import JobCancelledError
+from runledger_runtime._outcomes import (
+    completion_of,
+    failure_of_exception,
+    timeout_failure,
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "output"),
+    [
+        (None, None),
+        ({"a": 1}, {"a": 1}),
+        ([1], [1]),
+        ("x", "x"),
+        (0, 0),
+        (False, False),
+    ],
+)
+def test_a_json_value_is_the_output(result, output):
+    assert JobCompletion(output=output) == completion_of(result)
+
+
+@pytest.mark.parametrize(
+    "result", [JobCompletion().progress(1, 2), JobFailure.terminal("a.b", "no")]
+)
+def test_a_completion_or_a_failure_is_itself(result):
+    assert result is completion_of(result)
+
+
+@pytest.mark.parametrize("result", [object(), {1: 2}, float("nan"), {"a": {"b"}}])
+def test_an_output_that_is_not_json_is_terminal(result):
+    failure = completion_of(result)
+
+    assert FailureKind.TERMINAL is failure.kind
+    assert "job.output_not_json" == failure.code
+
+
+def raised(make):
+    try:
+        make()
+    except Exception as error:  # noqa: BLE001
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        (ValueError("v"), FailureKind.RETRYABLE, "job.handler_exception"),
+        (OSError(2, "gone"), FailureKind.RETRYABLE, "job.handler_exception"),
+        (JobFailure.terminal("a.b", "m"), FailureKind.TERMINAL, "a.b"),
+        (JobFailure.timeout("a.b", "m"), FailureKind.TIMEOUT, "a.b"),
+        (MemoryError(), FailureKind.PANICKED, "job.handler_panic"),
+        (RecursionError("deep"), FailureKind.PANICKED, "job.handler_panic"),
+        (SystemExit(3), FailureKind.PANICKED, "job.handler_panic"),
+        (KeyboardInterrupt(), FailureKind.PANICKED, "job.handler_panic"),
+        (GeneratorExit(), FailureKind.PANICKED, "job.handler_panic"),
+        (ZeroDivisionError("z"), FailureKind.PANICKED, "job.handler_panic"),
+        (JobCancelledError(), FailureKind.RETRYABLE, "job.handler_exception"),
+        (
+            raised(lambda: JobCompletion(output=object())),
+            FailureKind.TERMINAL,
+            "job.output_not_json",
+        ),
+        (
+            raised(lambda: JobCompletion().progress(3, 2)),
+            FailureKind.TERMINAL,
+            "job.invalid_completion_progress",
+        ),
+        (
+            raised(lambda: JobEnqueue("a", object())),
+            FailureKind.RETRYABLE,
+            "job.handler_exception",
+        ),
+        (
+            ExceptionGroup("g", [JobFailure.terminal("a.b", "m")]),
+            FailureKind.TERMINAL,
+            "a.b",
+        ),
+        (
+            ExceptionGroup(
+                "g", [ValueError(), ExceptionGroup("h", [JobFailure.terminal("a", "")])]
+            ),
+            FailureKind.TERMINAL,
+            "a",
+        ),
+        (
+            ExceptionGroup("g", [JobFailure.terminal("a", ""), MemoryError()]),
+            FailureKind.PANICKED,
+            "job.handler_panic",
+        ),
+    ],
+    ids=str,
+)
+def test_an_exception_is_a_failure_of_its_kind(error, kind, code):
+    failure = failure_of_exception(error, (ZeroDivisionError,))
+
+    assert (kind, code) == (failure.kind, failure.code)
+
+
+def test_the_message_holds_class_and_text():
+    failure = failure_of_exception(ValueError("no such order"), ())
+
+    assert "ValueError: no such order" == failure.message
+
+
+def test_an_endless_message_is_cut():
+    failure = failure_of_exception(ValueError("x" * 10**6), ())
+
+    assert 2000 == len(failure.message)
+
+
+def test_an_exception_that_cannot_be_shown_is_still_named():
+    class Nasty(Exception):  # noqa: N818
+        def __str__(self):
+            raise RuntimeError
+
+    failure = failure_of_exception(Nasty(), ())
+
+    assert "Nasty: its text cannot be shown" in failure.message
+
+
+def test_a_timeout_says_how_long_it_was():
+    failure = timeout_failure(30)
+
+    assert (FailureKind.TIMEOUT, "job.timeout_exceeded") == (failure.kind, failure.code)
+    assert "30 seconds" in failure.message
