@@ -44,6 +44,7 @@ from .jobs import (
     list_jobs,
     requeue_job,
 )
+from .maintenance import PurgeReport, purge_ended
 from .records import (
     ClaimedJob,
     CountPrecision,
@@ -90,6 +91,7 @@ __all__ = [
     "MigrationError",
     "MigrationReport",
     "Operation",
+    "PurgeReport",
     "QueryError",
     "RequeueMismatch",
     "RequeueNotFound",
@@ -119,6 +121,7 @@ __all__ = [
     "list_job_events",
     "list_jobs",
     "migrate_after_idempotency_cutover",
+    "purge_ended",
     "requeue_job",
     "upsert_job_definition",
 ]
