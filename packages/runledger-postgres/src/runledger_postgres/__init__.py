@@ -34,6 +34,8 @@ from .errors import (
     SchemaCompatibilityError,
 )
 from .jobs import (
+    ExplanationReason,
+    JobExplanation,
     JobSettlement,
     Requeued,
     RequeueMismatch,
@@ -49,6 +51,7 @@ from .jobs import (
     count_jobs_by_status,
     enqueue_job,
     enqueue_jobs,
+    explain_job,
     get_job_by_id,
     get_job_payload_by_idempotency_key,
     heartbeat_job,
@@ -61,6 +64,7 @@ from .jobs import (
     save_checkpoint,
     update_job_progress,
 )
+from .maintenance import PurgeReport, purge_ended
 from .records import (
     ClaimedJob,
     CountPrecision,
@@ -96,11 +100,13 @@ __all__ = [
     "DatabaseConnectionError",
     "DefinitionSyncReport",
     "EnqueueDisposition",
+    "ExplanationReason",
     "HeartbeatReport",
     "JobAttemptRecord",
     "JobDefinitionRecord",
     "JobEnqueueOutcome",
     "JobEventRecord",
+    "JobExplanation",
     "JobPage",
     "JobProgress",
     "JobRecord",
@@ -111,6 +117,7 @@ __all__ = [
     "MigrationError",
     "MigrationReport",
     "Operation",
+    "PurgeReport",
     "QueryError",
     "ReleasedClaim",
     "RequeueMismatch",
@@ -132,6 +139,7 @@ __all__ = [
     "enqueue_job",
     "enqueue_jobs",
     "ensure_schema_compatible_after_idempotency_cutover",
+    "explain_job",
     "get_job_by_id",
     "get_job_definition_by_type",
     "get_job_payload_by_idempotency_key",
@@ -148,6 +156,7 @@ __all__ = [
     "list_jobs",
     "migrate_after_idempotency_cutover",
     "pause_job_type",
+    "purge_ended",
     "release_unstarted_claims",
     "requeue_job",
     "resume_job_type",
