@@ -32,6 +32,7 @@ __all__ = [
     "JobPage",
     "JobProgress",
     "JobRecord",
+    "JobRuntimeConfigRecord",
     "JobSummary",
     "KeyedJobPayload",
     "ReapReport",
@@ -66,6 +67,18 @@ class JobDefinitionRecord:
     default_priority: int
     is_enabled: bool
     paused_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@attrs.frozen
+class JobRuntimeConfigRecord:
+    """The application's settings for a job type."""
+
+    job_type: str
+    schema_version: int
+    config: Mapping[str, JsonValue] = attrs.field(repr=False)
+    updated_by_user_id: UUID | None
     created_at: datetime
     updated_at: datetime
 

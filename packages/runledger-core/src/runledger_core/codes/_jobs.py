@@ -127,6 +127,11 @@ JOB_CODES = (
         "the time that a failure asks to be tried again at is not one",
         "pass a timedelta of at most 24 days or a datetime with a time zone",
     ),
+    _malformed(
+        "job.invalid_runtime_config",
+        "the runtime configuration is not a JSON object with a positive schema version",
+        "pass a dict that PostgreSQL can store as JSON and a version from 1",
+    ),
     _invalid(
         "job.invalid_state_transition",
         "the job is in a status that does not allow this",

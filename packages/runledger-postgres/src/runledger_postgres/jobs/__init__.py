@@ -12,6 +12,8 @@ from ._complete import (
 )
 from ._counts import count_jobs_by_status
 from ._enqueue import enqueue_job, enqueue_jobs
+from ._explain import explain_job
+from ._explanation import ExplanationReason, JobExplanation
 from ._heartbeat import heartbeat_job
 from ._lease import heartbeat_jobs
 from ._progress import save_checkpoint, update_job_progress
@@ -33,6 +35,8 @@ from ._requeue import (
 )
 
 __all__ = [
+    "ExplanationReason",
+    "JobExplanation",
     "JobSettlement",
     "RequeueMismatch",
     "RequeueNotFound",
@@ -48,6 +52,7 @@ __all__ = [
     "count_jobs_by_status",
     "enqueue_job",
     "enqueue_jobs",
+    "explain_job",
     "get_job_by_id",
     "get_job_payload_by_idempotency_key",
     "heartbeat_job",
