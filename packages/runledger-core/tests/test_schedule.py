@@ -8,7 +8,7 @@ import pytest
 
 from runledger_core import CronExpression, JobSchedule, ValidationError
 
-NAIVE = datetime.max
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001
 
 
 def test_a_schedule_takes_its_cron_as_text_or_as_an_expression():
