@@ -306,3 +306,37 @@ def test_the_bound_is_five_seconds_and_ends_with_the_transaction(
     after = race.holder.execute("SHOW lock_timeout").fetchone()["lock_timeout"]
 
     assert (inside, after) == (during, before)
+
+
+def test_an_enqueue_bounds_its_wait_in_a_transaction_of_its_own(race, define):
+    define()
+
+    race.hold(enqueue_job.steps(JobEnqueue("mail.send", {})))
+
+    assert race.holder.execute("SHOW lock_timeout").fetchone()["lock_timeout"] == "5s"
+
+
+def test_an_enqueue_leaves_the_callers_transaction_as_it_is(define, connection):
+    define()
+
+    with connection.transaction():
+        enqueue_job(connection, JobEnqueue("mail.send", {}))
+        inside = connection.execute("SHOW lock_timeout").fetchone()
+
+    assert inside == ("0",)
+
+
+def test_an_enqueue_that_waits_too_long_for_its_definition_can_be_repeated(
+    race, define, raises_code
+):
+    define()
+    request = JobEnqueue("mail.send", {})
+    race.holder.execute("SELECT FROM job_definitions FOR UPDATE")
+    race.waiter.execute("SET lock_timeout = '20ms'")
+
+    with raises_code("db.query_failed") as caught:
+        enqueue_job(race.waiter, request)
+    race.commit()
+
+    assert caught.value.is_transient
+    assert enqueue_job(race.waiter, request).status is JobStatus.PENDING
