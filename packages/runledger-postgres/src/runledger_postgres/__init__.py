@@ -34,6 +34,7 @@ from .jobs import (
     list_job_events,
     list_jobs,
 )
+from .maintenance import INVARIANTS, BrokenInvariant, Invariant, audit_ledger
 from .records import (
     ClaimedJob,
     EnqueueDisposition,
@@ -54,12 +55,15 @@ from .schema import (
 )
 
 __all__ = [
+    "INVARIANTS",
     "Asyncio",
     "Blocking",
+    "BrokenInvariant",
     "ClaimedJob",
     "CommitUnconfirmedError",
     "DatabaseConnectionError",
     "EnqueueDisposition",
+    "Invariant",
     "JobAttemptRecord",
     "JobDefinitionRecord",
     "JobEnqueueOutcome",
@@ -76,6 +80,7 @@ __all__ = [
     "SettleFailure",
     "SettleSuccess",
     "SettledJob",
+    "audit_ledger",
     "bundled_migrations",
     "claim_jobs",
     "complete_job_failure",
