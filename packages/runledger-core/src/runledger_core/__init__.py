@@ -50,6 +50,7 @@ from ._statuses import (
     WorkflowRunStatus,
     WorkflowStepStatus,
 )
+from ._text import MAX_TEXT_BYTES, check_text
 from ._transitions import (
     JOB_TRANSITIONS,
     OPTIONAL_EVENT_TYPES,
@@ -71,6 +72,7 @@ __all__ = [
     "JOB_TRANSITIONS",
     "MAX_IDENTIFIER_BYTES",
     "MAX_JSON_DEPTH",
+    "MAX_TEXT_BYTES",
     "OPTIONAL_EVENT_TYPES",
     "WORKFLOW_RUN_TRANSITIONS",
     "WORKFLOW_STEP_TRANSITIONS",
@@ -117,6 +119,7 @@ __all__ = [
     "WorkflowStepTrigger",
     "check_identifier",
     "check_json",
+    "check_text",
     "check_uuid",
     "check_whole_number",
     "compare_migrations",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  attrs resolves these at run time
+from collections.abc import Mapping  # noqa: TC003  attrs resolves these at run time
+from datetime import datetime  # noqa: TC003
 from decimal import Decimal  # noqa: TC003
 from enum import StrEnum
 from uuid import UUID  # noqa: TC003
@@ -20,15 +21,22 @@ from runledger_core import (
 
 __all__ = [
     "ClaimedJob",
+    "CountPrecision",
     "EnqueueDisposition",
+    "HeartbeatReport",
     "JobAttemptRecord",
     "JobDefinitionRecord",
     "JobEnqueueOutcome",
     "JobEventRecord",
     "JobPage",
+    "JobProgress",
     "JobRecord",
+    "JobRuntimeConfigRecord",
     "JobSummary",
+    "KeyedJobPayload",
+    "ReleasedClaim",
     "SettledJob",
+    "StatusCount",
 ]
 
 
@@ -61,6 +69,18 @@ class JobDefinitionRecord:
 
 
 @attrs.frozen
+class JobRuntimeConfigRecord:
+    """The application's settings for a job type."""
+
+    job_type: str
+    schema_version: int
+    config: Mapping[str, JsonValue] = attrs.field(repr=False)
+    updated_by_user_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@attrs.frozen
 class JobEnqueueOutcome:
     """The job an enqueue stands for now, whoever inserted it."""
 
@@ -83,6 +103,38 @@ class ClaimedJob:
     max_attempts: int
     timeout_seconds: int
     lease_expires_at: datetime
+
+
+@attrs.frozen
+class HeartbeatReport:
+    """
+    What became of each lease that a heartbeat asked for; each is in one of the three.
+
+    ``renewed`` has the new expiry. ``canceled`` are over because somebody canceled the
+    job, ``lost`` for any other reason; the work under both must stop.
+    """
+
+    renewed: Mapping[Lease, datetime] = attrs.field(factory=dict)
+    canceled: frozenset[Lease] = frozenset()
+    lost: frozenset[Lease] = frozenset()
+
+
+@attrs.frozen
+class JobProgress:
+    """What a job's row says after a report: stored values and new ones together."""
+
+    stage: str
+    progress_done: int | None
+    progress_total: int | None
+    lease_expires_at: datetime
+
+
+@attrs.frozen
+class ReleasedClaim:
+    """A claim that was given back, and when its job is due again."""
+
+    lease: Lease
+    next_run_at: datetime
 
 
 @attrs.frozen
@@ -161,10 +213,43 @@ class JobSummary:
 
 @attrs.frozen
 class JobPage:
-    """A page of jobs, and where the next one starts (None after the last)."""
+    """
+    A page of jobs, and where the next one starts (None after the last).
+
+    The cursor is text that a URL can carry; what it says is nobody's business.
+    """
 
     items: tuple[JobSummary, ...]
-    next_before_id: UUID | None
+    next_cursor: str | None
+
+
+@attrs.frozen
+class KeyedJobPayload:
+    """The job that owns an idempotency key, and its payload as it is now."""
+
+    job_id: UUID
+    status: JobStatus = attrs.field(converter=JobStatus)
+    run_number: int
+    payload: JsonValue = attrs.field(repr=False)
+
+
+class CountPrecision(StrEnum):
+    """How a count is to be read."""
+
+    EXACT = "EXACT"
+    """As many as there are."""
+    ESTIMATED = "ESTIMATED"
+    """About as many, by the server's statistics; more than were counted exactly."""
+    AT_LEAST = "AT_LEAST"
+    """So many were counted, then the counting stopped."""
+
+
+@attrs.frozen
+class StatusCount:
+    """How many jobs are in a status."""
+
+    count: int
+    precision: CountPrecision = CountPrecision.EXACT
 
 
 @attrs.frozen

@@ -11,10 +11,12 @@ import psycopg
 import trio
 from psycopg_pool import ConnectionPool
 
-from runledger_core import compare_migrations, load_migrations
+import runledger_postgres
+from runledger_core import JobDefinition, compare_migrations, load_migrations
 from runledger_postgres import (
     CommitUnconfirmedError,
     DatabaseConnectionError,
+    Operation,
     QueryError,
     SchemaCompatibilityError,
     SettleFailure,
@@ -32,16 +34,24 @@ from ._ledger import Succeeded
 from .errors import LedgerTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 
-    from runledger_core import JobDefinition, Lease, RunledgerError
-    from runledger_postgres import ClaimedJob, JobSettlement, SettledJob
+    from runledger_core import Lease, RunledgerError
+    from runledger_postgres import (
+        ClaimedJob,
+        HeartbeatReport,
+        JobDefinitionRecord,
+        JobSettlement,
+        SettledJob,
+    )
 
     from ._ledger import Ledger, Outcome
 
 T = TypeVar("T")
 
 Pool: TypeAlias = "ConnectionPool[Any]"
+Blocking: TypeAlias = runledger_postgres.Blocking
+Asyncio: TypeAlias = runledger_postgres.Asyncio
 
 # Claims, completions and heartbeats need one each. The others are for calls whose time
 # ran out while the network holds their threads.
@@ -91,7 +101,7 @@ class PostgresLedger:
         self, definitions: Sequence[JobDefinition], *, timeout_seconds: float
     ) -> None:
         """Store the definitions; a type that was disabled there stays disabled."""
-        await self._call(timeout_seconds, _sync_definitions, self._pool, definitions)
+        await self._call(timeout_seconds, sync_definitions, self._pool, definitions)
 
     async def claim(
         self,
@@ -117,10 +127,10 @@ class PostgresLedger:
 
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
-    ) -> Collection[Lease]:
-        """Renew leases, and return those that are still held."""
+    ) -> HeartbeatReport:
+        """Renew leases, and say which are still held."""
 
-        def heartbeat() -> Collection[Lease]:
+        def heartbeat() -> HeartbeatReport:
             return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
 
         return await self._call(timeout_seconds, heartbeat)
@@ -186,35 +196,38 @@ def _try_to_connect(pool: Pool) -> None:
     pool.connection_class.connect(conninfo, **arguments).close()
 
 
-def _sync_definitions(pool: Pool, definitions: Sequence[JobDefinition]) -> None:
+def _sync_definitions(
+    definitions: Iterable[JobDefinition],
+) -> Generator[Any, Any, None]:
     """
-    Store definitions one by one, in the order of their types.
+    Store definitions; a type that was disabled in the database stays disabled.
 
     One that is there already is read and not written: writing waits for every
-    transaction that is enqueueing jobs of the type.
+    transaction that is enqueueing jobs of the type. They come in the order of their
+    types, so that processes that start together do not wait for each other in a ring.
     """
     for definition in sorted(definitions, key=lambda one: one.job_type):
-        stored = get_job_definition_by_type(pool, definition.job_type)
+        record = yield from get_job_definition_by_type.steps(definition.job_type)
+        stored = None if record is None else _definition_of(record)
         wanted = definition
         if stored is not None and not stored.is_enabled:
             wanted = attrs.evolve(definition, is_enabled=False)
-        if stored is None or not _is_stored(wanted, stored):
-            upsert_job_definition(pool, wanted)
+        if stored != wanted:
+            yield from upsert_job_definition.steps(wanted)
 
 
-def _is_stored(definition: JobDefinition, stored: Any) -> bool:
-    return (
-        definition.version,
-        definition.max_attempts,
-        definition.timeout_seconds,
-        definition.priority,
-        definition.is_enabled,
-    ) == (
-        stored.version,
-        stored.max_attempts,
-        stored.default_timeout_seconds,
-        stored.default_priority,
-        stored.is_enabled,
+# An operation like any other, over blocking and asyncio psycopg.
+sync_definitions = Operation(_sync_definitions)
+
+
+def _definition_of(record: JobDefinitionRecord) -> JobDefinition:
+    return JobDefinition(
+        record.job_type,
+        version=record.version,
+        max_attempts=record.max_attempts,
+        timeout_seconds=record.default_timeout_seconds,
+        priority=record.default_priority,
+        is_enabled=record.is_enabled,
     )
 
 

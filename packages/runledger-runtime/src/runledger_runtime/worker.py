@@ -67,7 +67,8 @@ async def run_worker_loop(
         config: the settings, which are validated.
         stop: tells the loop to stop.
         stop_when_idle: also stop as soon as no job of these types is due and none
-            runs. A failed job that waits for its next attempt is not due.
+            runs. A job that failed here counts as due if it is to be tried again
+            within a second, but not if it has to wait longer.
         task_status: told when the loop has begun.
 
     Raises:
@@ -75,7 +76,10 @@ async def run_worker_loop(
     """
     config.validate()
     handlers = registry.copy()
-    held = HeldJobs(config.max_global_concurrency)
+    # One batch of outcomes that is under way, and one that gathers behind it.
+    held = HeldJobs(
+        config.max_global_concurrency, unsettled_limit=2 * config.claim_batch_size
+    )
     completer = Completer(ledger, held, timeout_seconds=config.database_timeout_seconds)
     keeper = LeaseKeeper(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     async with trio.open_nursery() as nursery:
@@ -126,7 +130,7 @@ class Claimer:
         with stop.ending():
             while not stop.is_requested:
                 await self._held.wait_until(self._has_free_slot)
-                was_idle = not self._held
+                was_idle = self._held.is_idle
                 limit = min(self._held.free_count, self._config.claim_batch_size)
                 claimed_count = await self.one_pass(limit)
                 if claimed_count == limit:
@@ -165,7 +169,11 @@ class Claimer:
         )
 
     async def _rest_until_idle(self) -> None:
-        """Wait for the jobs that run, which may be about to enqueue others."""
+        """Wait for jobs that run, which may enqueue others, or that come back soon."""
+        seconds_to_retry = self._held.retry_due_at - trio.current_time()
+        if not self._held and seconds_to_retry > 0:
+            await trio.sleep(min(seconds_to_retry, self._poll_seconds))
+            return
         with trio.move_on_after(self._poll_seconds):
             await self._held.wait_until(lambda: not self._held)
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from runledger_core import JobDefinition, JobEnqueue
 
 from .._handlers import JobFunction, JobHandler
 from .._payloads import payload_json
+from .._postgres_ledger import sync_definitions
 from ..errors import CatalogError
 from ..registry import JobRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Coroutine
     from datetime import datetime
     from uuid import UUID
 
     from runledger_core import RetryDelay
+
+    from .._postgres_ledger import Asyncio, Blocking
 
 _Handler = TypeVar("_Handler", bound=JobFunction | JobHandler | type[JobHandler])
 
@@ -107,6 +110,26 @@ class JobCatalog:
     def to_registry(self) -> JobRegistry:
         """Return the handlers as they are now."""
         return self._registry.copy()
+
+    @overload
+    def sync_definitions(self, db: Blocking) -> None: ...
+
+    @overload
+    def sync_definitions(self, db: Asyncio) -> Coroutine[Any, Any, None]: ...
+
+    def sync_definitions(
+        self, db: Blocking | Asyncio
+    ) -> Coroutine[Any, Any, None] | None:
+        """
+        Store the definitions, as a supervisor does when it starts.
+
+        For producers that may be there before any worker. Definitions that are not in
+        the catalog are left alone, and a type that was disabled in the database stays
+        disabled. With a blocking psycopg pool or connection this does it; with an
+        asyncio one it returns a coroutine. A pool means one transaction of its own, a
+        connection joins the caller's.
+        """
+        return sync_definitions(db, self.definitions())
 
     def job_enqueue(
         self,
