@@ -65,7 +65,14 @@ from .jobs import (
     save_checkpoint,
     update_job_progress,
 )
-from .maintenance import PurgeReport, purge_ended
+from .maintenance import (
+    INVARIANTS,
+    BrokenInvariant,
+    Invariant,
+    PurgeReport,
+    audit_ledger,
+    purge_ended,
+)
 from .records import (
     ClaimedJob,
     CountPrecision,
@@ -107,8 +114,10 @@ from .schema import (
 )
 
 __all__ = [
+    "INVARIANTS",
     "Asyncio",
     "Blocking",
+    "BrokenInvariant",
     "ClaimedJob",
     "CommitUnconfirmedError",
     "CountPrecision",
@@ -119,6 +128,7 @@ __all__ = [
     "EnqueueDisposition",
     "ExplanationReason",
     "HeartbeatReport",
+    "Invariant",
     "JobAttemptRecord",
     "JobDefinitionRecord",
     "JobEnqueueOutcome",
@@ -149,6 +159,7 @@ __all__ = [
     "SettleSuccess",
     "SettledJob",
     "StatusCount",
+    "audit_ledger",
     "bundled_migrations",
     "cancel_job",
     "claim_due_schedules",
