@@ -11,8 +11,24 @@ from ._complete import (
     complete_jobs,
 )
 from ._counts import count_jobs_by_status
+from ._dead_letters import (
+    get_dead_letter,
+    list_dead_letters,
+)
 from ._enqueue import enqueue_job, enqueue_jobs
 from ._lease import heartbeat_jobs
+from ._logs import (
+    insert_job_log,
+    list_job_logs,
+)
+from ._metrics import (
+    get_job_metrics,
+)
+from ._payloads import (
+    PayloadUpdate,
+    update_job_payload_field,
+    update_job_payload_uuid_array_field,
+)
 from ._reads import (
     get_job_by_id,
     get_job_payload_by_idempotency_key,
@@ -30,6 +46,7 @@ from ._requeue import (
 
 __all__ = [
     "JobSettlement",
+    "PayloadUpdate",
     "RequeueMismatch",
     "RequeueNotFound",
     "RequeueOutcome",
@@ -44,11 +61,18 @@ __all__ = [
     "count_jobs_by_status",
     "enqueue_job",
     "enqueue_jobs",
+    "get_dead_letter",
     "get_job_by_id",
+    "get_job_metrics",
     "get_job_payload_by_idempotency_key",
     "heartbeat_jobs",
+    "insert_job_log",
+    "list_dead_letters",
     "list_job_attempts",
     "list_job_events",
+    "list_job_logs",
     "list_jobs",
     "requeue_job",
+    "update_job_payload_field",
+    "update_job_payload_uuid_array_field",
 ]
