@@ -15,7 +15,12 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from runledger_core import JobDefinition, JobEnqueue, RunledgerError
-from runledger_postgres import claim_jobs, enqueue_job, upsert_job_definition
+from runledger_postgres import (
+    audit_ledger,
+    claim_jobs,
+    enqueue_job,
+    upsert_job_definition,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +75,25 @@ RUNNERS = {
     "asyncio": AsyncioRunner,
     "trio-thread": TrioThreadRunner,
 }
+
+
+@pytest.fixture(autouse=True)
+def audited(request: pytest.FixtureRequest) -> Iterator[None]:
+    """
+    Audit the test's database, when it has one, after everything else is closed.
+
+    A test that breaks the ledger on purpose says so by the marker ``unaudited``.
+    """
+    if "runledger_database" not in request.fixturenames:
+        yield
+        return
+    # Asked for before the test's other fixtures, it is there until they are gone.
+    dsn = request.getfixturevalue("runledger_database")
+    yield
+    if request.node.get_closest_marker("unaudited") is None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            broken = audit_ledger(connection)
+        assert not broken, "\n".join(str(invariant) for invariant in broken)
 
 
 @pytest.fixture(params=RUNNERS)

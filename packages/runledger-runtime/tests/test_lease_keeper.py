@@ -14,7 +14,7 @@ TTL_SECONDS = 60
 
 @pytest.fixture
 def held():
-    return HeldJobs(100)
+    return HeldJobs(100, unsettled_limit=100)
 
 
 @pytest.fixture

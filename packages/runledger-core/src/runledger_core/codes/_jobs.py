@@ -105,14 +105,32 @@ JOB_CODES = (
         "job.invalid_priority",
         "the priority is not a whole number from -2147483648 to 2147483647",
     ),
+    _invalid(
+        "job.invalid_progress",
+        "the progress is negative, not whole or above its total",
+        "report whole numbers with 0 <= done <= total, stored values included",
+    ),
+    _invalid(
+        "job.invalid_reap_limit",
+        "the number of leases to reap is not a whole number from 1 to 1000",
+    ),
     _malformed(
         "job.invalid_reason",
         "the reason is not text that says something",
         "pass text that is not blank, without NUL, at most 64 KiB, or no reason",
     ),
     _invalid(
+        "job.invalid_release_delay",
+        "the delay of a released claim is not from 0 to 2147483.647 seconds",
+    ),
+    _invalid(
         "job.invalid_retry_delay",
         "the retry delay is not a positive number of milliseconds",
+    ),
+    _malformed(
+        "job.invalid_retry_timing",
+        "the time that a failure asks to be tried again at is not one",
+        "pass a timedelta of at most 24 days or a datetime with a time zone",
     ),
     _malformed(
         "job.invalid_runtime_config",

@@ -1,6 +1,8 @@
 """The life of a job."""
 
-from ._cancel import cancel_job
+from ._cancel import (
+    cancel_job,
+)
 from ._claim import claim_jobs
 from ._complete import (
     JobSettlement,
@@ -16,6 +18,9 @@ from ._dead_letters import (
     list_dead_letters,
 )
 from ._enqueue import enqueue_job, enqueue_jobs
+from ._explain import explain_job
+from ._explanation import ExplanationReason, JobExplanation
+from ._heartbeat import heartbeat_job
 from ._lease import heartbeat_jobs
 from ._logs import (
     insert_job_log,
@@ -29,6 +34,7 @@ from ._payloads import (
     update_job_payload_field,
     update_job_payload_uuid_array_field,
 )
+from ._progress import save_checkpoint, update_job_progress
 from ._reads import (
     get_job_by_id,
     get_job_payload_by_idempotency_key,
@@ -36,6 +42,16 @@ from ._reads import (
     list_job_events,
     list_jobs,
 )
+from ._reap import reap_expired_leases
+from ._records import (
+    DeadLetterCursor,
+    DeadLetterPage,
+    DeadLetterSummary,
+    JobDeadLetterRecord,
+    JobLogRecord,
+    JobMetricsRecord,
+)
+from ._release import release_unstarted_claims
 from ._requeue import (
     Requeued,
     RequeueMismatch,
@@ -45,6 +61,14 @@ from ._requeue import (
 )
 
 __all__ = [
+    "DeadLetterCursor",
+    "DeadLetterPage",
+    "DeadLetterSummary",
+    "ExplanationReason",
+    "JobDeadLetterRecord",
+    "JobExplanation",
+    "JobLogRecord",
+    "JobMetricsRecord",
     "JobSettlement",
     "PayloadUpdate",
     "RequeueMismatch",
@@ -61,10 +85,12 @@ __all__ = [
     "count_jobs_by_status",
     "enqueue_job",
     "enqueue_jobs",
+    "explain_job",
     "get_dead_letter",
     "get_job_by_id",
     "get_job_metrics",
     "get_job_payload_by_idempotency_key",
+    "heartbeat_job",
     "heartbeat_jobs",
     "insert_job_log",
     "list_dead_letters",
@@ -72,7 +98,11 @@ __all__ = [
     "list_job_events",
     "list_job_logs",
     "list_jobs",
+    "reap_expired_leases",
+    "release_unstarted_claims",
     "requeue_job",
+    "save_checkpoint",
     "update_job_payload_field",
     "update_job_payload_uuid_array_field",
+    "update_job_progress",
 ]
