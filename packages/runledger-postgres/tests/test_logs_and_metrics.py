@@ -58,7 +58,7 @@ def test_an_unknown_job_has_no_log(run, raises_code):
         ({"payload": object()}, "job.invalid_log"),
         ({"level": ""}, "identifier.blank"),
     ],
-    ids=str,
+    ids=["message", "run", "attempt", "payload", "level"],
 )
 def test_a_line_that_cannot_be_stored_is_refused(run, raises_code, change, code):
     with raises_code(code):
