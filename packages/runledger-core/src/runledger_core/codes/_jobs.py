@@ -83,6 +83,11 @@ JOB_CODES = (
         "the lease duration is not a positive number of seconds",
     ),
     _malformed(
+        "job.invalid_log",
+        "the log line cannot be stored",
+        "give it a message that is not blank, whole numbers and a JSON payload",
+    ),
+    _malformed(
         "job.invalid_max_attempts",
         "max_attempts is not a whole number from 1 to 2147483647",
     ),
