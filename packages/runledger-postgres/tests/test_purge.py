@@ -77,9 +77,9 @@ def workflow(connection, enqueue, claim, age):
             values = ["mail.send", 1, 1, 1, "queued"] if job_id else [None] * 5
             steps += connection.execute(
                 "INSERT INTO workflow_steps (workflow_run_id, step_key, "
-                "execution_kind, status, job_id, job_type, priority, max_attempts, timeout_seconds, "
-                "stage) VALUES (%s, %s, %s, 'SUCCEEDED', %s, %s, %s, %s, %s, %s) "
-                "RETURNING id",
+                "execution_kind, status, job_id, job_type, priority, max_attempts, "
+                "timeout_seconds, stage) VALUES (%s, %s, %s, 'SUCCEEDED', %s, %s, "
+                "%s, %s, %s, %s) RETURNING id",
                 [run_id, f"step-{number}", kind, job_id, *values],
             ).fetchone()
         connection.execute(
