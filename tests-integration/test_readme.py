@@ -31,6 +31,6 @@ def test_the_readmes_examples_run(runledger_empty_database):
         ordered = connection.execute("SELECT number FROM orders").fetchall()
         page = list_jobs(connection, scope=EVERYTHING, status=JobStatus.PENDING)
 
-    assert (counts[JobStatus.SUCCEEDED], counts[JobStatus.PENDING]) == (1, 1)
+    assert counts[JobStatus.SUCCEEDED].count == 1
     assert ordered == [("B-4",)]
     assert [job.idempotency_key for job in page.items] == ["B-4"]

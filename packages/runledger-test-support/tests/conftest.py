@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -93,6 +94,24 @@ def run_python(start_python):
         return json.loads(output.splitlines()[-1])
 
     return run
+
+
+@pytest.fixture
+def wait_for_end():
+    """Wait until a process has ended that is not our child."""
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("needs process descriptors")
+
+    def wait(pid):
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        ended, _, _ = select.select([descriptor], [], [], CHILD_SECONDS)
+        os.close(descriptor)
+        assert ended, "the process is still there"
+
+    return wait
 
 
 @pytest.fixture

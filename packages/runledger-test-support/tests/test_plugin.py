@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tomllib
 from pathlib import Path
 
@@ -183,6 +184,31 @@ def test_an_interrupted_run_leaves_nothing(run_pytest, open_directory, how):
 
 
 @needs_wheel
+@needs_wheel
+def test_a_killed_run_leaves_nothing(run_pytest, wait_for_end, open_directory):
+    seen = open_directory / "seen"
+    outcome = run_pytest(
+        f"""
+        import os
+        import signal
+        from pathlib import Path
+
+        def test_killed(runledger_pool):
+            # The watchdog is the only child that is no server.
+            for children in Path("/proc/self/task").glob("*/children"):
+                for child in children.read_text().split():
+                    if b"_watchdog" in Path("/proc", child, "cmdline").read_bytes():
+                        Path({str(seen)!r}).write_text(child)
+            os.kill(os.getpid(), signal.SIGTERM)
+        """,
+        environment={"RUNLEDGER_TEST_PG": "embedded"},
+    )
+
+    assert outcome.returncode == -signal.SIGTERM
+    wait_for_end(int(seen.read_text()))
+    assert list(open_directory.iterdir()) == [seen]
+
+
 def test_a_session_inside_a_session_leaves_the_server_to_the_outer_one(run_pytest):
     outcome = run_pytest(
         """

@@ -9,6 +9,8 @@ import attrs
 
 from runledger_core import EverythingScope, GlobalScope, Organization
 
+from ._bounds import BOUND_CTE, BOUND_MARK
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.resources.abc import Traversable
@@ -110,7 +112,8 @@ def _source(name: str) -> str:
     """Return the statement without its comment lines, which are for the reader."""
     text = (_root() / f"{name}.sql").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
-    return "\n".join(line for line in lines if line.strip())
+    sql = "\n".join(line for line in lines if line.strip())
+    return sql.replace(BOUND_MARK, BOUND_CTE)
 
 
 def _root() -> Traversable:

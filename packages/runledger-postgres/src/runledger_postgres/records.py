@@ -29,9 +29,12 @@ __all__ = [
     "JobEnqueueOutcome",
     "JobEventRecord",
     "JobPage",
+    "JobProgress",
     "JobRecord",
+    "JobRuntimeConfigRecord",
     "JobSummary",
     "KeyedJobPayload",
+    "ReleasedClaim",
     "SettledJob",
     "StatusCount",
 ]
@@ -61,6 +64,18 @@ class JobDefinitionRecord:
     default_priority: int
     is_enabled: bool
     paused_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@attrs.frozen
+class JobRuntimeConfigRecord:
+    """The application's settings for a job type."""
+
+    job_type: str
+    schema_version: int
+    config: Mapping[str, JsonValue] = attrs.field(repr=False)
+    updated_by_user_id: UUID | None
     created_at: datetime
     updated_at: datetime
 
@@ -102,6 +117,24 @@ class HeartbeatReport:
     renewed: Mapping[Lease, datetime] = attrs.field(factory=dict)
     canceled: frozenset[Lease] = frozenset()
     lost: frozenset[Lease] = frozenset()
+
+
+@attrs.frozen
+class JobProgress:
+    """What a job's row says after a report: stored values and new ones together."""
+
+    stage: str
+    progress_done: int | None
+    progress_total: int | None
+    lease_expires_at: datetime
+
+
+@attrs.frozen
+class ReleasedClaim:
+    """A claim that was given back, and when its job is due again."""
+
+    lease: Lease
+    next_run_at: datetime
 
 
 @attrs.frozen

@@ -89,10 +89,17 @@ class HeldJobs:
     A job takes a slot until its handler has ended, and for a plain handler that is
     when its thread ends, even if the attempt was given up long before. So the process
     never runs more than its capacity, whatever its handlers do.
+
+    Args:
+        capacity: how many jobs may run at once.
+        unsettled_limit: how many more may be held whose outcomes wait. Where handlers
+            are faster than the database, claims would else run ahead of completions
+            until leases expired that nobody could settle in time.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, unsettled_limit: int) -> None:
         self.capacity = capacity
+        self._held_limit = capacity + unsettled_limit
         self._jobs: set[HeldJob] = set()
         self._active_count = 0
         self._stray_count = 0
@@ -115,7 +122,8 @@ class HeldJobs:
     @property
     def free_count(self) -> int:
         """How many more jobs can be started at once."""
-        return max(0, self.capacity - self._active_count - self._stray_count)
+        free_slots = self.capacity - self._active_count - self._stray_count
+        return max(0, min(free_slots, self._held_limit - len(self._jobs)))
 
     @property
     def is_idle(self) -> bool:

@@ -74,6 +74,15 @@ class SettledJob(Protocol):
     def dead_letter_reason(self) -> DeadLetterReason | None: ...
 
 
+class LeaseReport(Protocol):
+    """What a heartbeat found; what is neither renewed nor canceled is lost."""
+
+    @property
+    def renewed(self) -> Collection[Lease]: ...
+    @property
+    def canceled(self) -> Collection[Lease]: ...
+
+
 class Ledger(Protocol):
     """
     What the loops ask of the ledger.
@@ -109,8 +118,8 @@ class Ledger(Protocol):
 
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
-    ) -> Collection[Lease]:
-        """Renew leases, and return those that are still held."""
+    ) -> LeaseReport:
+        """Renew leases, and say which are still held."""
         ...
 
     async def settle(

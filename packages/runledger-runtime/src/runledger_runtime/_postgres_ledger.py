@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from runledger_core import Lease, RunledgerError
     from runledger_postgres import (
         ClaimedJob,
+        HeartbeatReport,
         JobDefinitionRecord,
         JobSettlement,
         SettledJob,
@@ -126,10 +127,10 @@ class PostgresLedger:
 
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
-    ) -> Collection[Lease]:
-        """Renew leases, and return those that are still held."""
+    ) -> HeartbeatReport:
+        """Renew leases, and say which are still held."""
 
-        def heartbeat() -> Collection[Lease]:
+        def heartbeat() -> HeartbeatReport:
             return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
 
         return await self._call(timeout_seconds, heartbeat)

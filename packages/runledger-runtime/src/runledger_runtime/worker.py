@@ -76,7 +76,10 @@ async def run_worker_loop(
     """
     config.validate()
     handlers = registry.copy()
-    held = HeldJobs(config.max_global_concurrency)
+    # One batch of outcomes that is under way, and one that gathers behind it.
+    held = HeldJobs(
+        config.max_global_concurrency, unsettled_limit=2 * config.claim_batch_size
+    )
     completer = Completer(ledger, held, timeout_seconds=config.database_timeout_seconds)
     keeper = LeaseKeeper(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     async with trio.open_nursery() as nursery:

@@ -14,6 +14,11 @@ DEFINITION_CODES = (
         "deactivate the schedule before you disable the definition",
     ),
     _invalid(
+        "job_definition.disable_unsupported_isolation",
+        "disabling a job definition needs READ COMMITTED isolation",
+        "use a READ COMMITTED transaction",
+    ),
+    _invalid(
         "job_definition.empty_job_type_list",
         "an exact synchronisation of definitions names no job type",
         "name at least one job type in the catalog and in the scope",

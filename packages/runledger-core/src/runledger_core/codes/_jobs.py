@@ -100,14 +100,28 @@ JOB_CODES = (
         "job.invalid_priority",
         "the priority is not a whole number from -2147483648 to 2147483647",
     ),
+    _invalid(
+        "job.invalid_progress",
+        "the progress is negative, not whole or above its total",
+        "report whole numbers with 0 <= done <= total, stored values included",
+    ),
     _malformed(
         "job.invalid_reason",
         "the reason is not text that says something",
         "pass text that is not blank, without NUL, at most 64 KiB, or no reason",
     ),
     _invalid(
+        "job.invalid_release_delay",
+        "the delay of a released claim is not from 0 to 2147483.647 seconds",
+    ),
+    _invalid(
         "job.invalid_retry_delay",
         "the retry delay is not a positive number of milliseconds",
+    ),
+    _malformed(
+        "job.invalid_runtime_config",
+        "the runtime configuration is not a JSON object with a positive schema version",
+        "pass a dict that PostgreSQL can store as JSON and a version from 1",
     ),
     _invalid(
         "job.invalid_state_transition",

@@ -14,7 +14,9 @@ from ._counts import count_jobs_by_status
 from ._enqueue import enqueue_job, enqueue_jobs
 from ._explain import explain_job
 from ._explanation import ExplanationReason, JobExplanation
+from ._heartbeat import heartbeat_job
 from ._lease import heartbeat_jobs
+from ._progress import save_checkpoint, update_job_progress
 from ._reads import (
     get_job_by_id,
     get_job_payload_by_idempotency_key,
@@ -22,6 +24,7 @@ from ._reads import (
     list_job_events,
     list_jobs,
 )
+from ._release import release_unstarted_claims
 from ._requeue import (
     Requeued,
     RequeueMismatch,
@@ -51,9 +54,13 @@ __all__ = [
     "explain_job",
     "get_job_by_id",
     "get_job_payload_by_idempotency_key",
+    "heartbeat_job",
     "heartbeat_jobs",
     "list_job_attempts",
     "list_job_events",
     "list_jobs",
+    "release_unstarted_claims",
     "requeue_job",
+    "save_checkpoint",
+    "update_job_progress",
 ]

@@ -63,6 +63,16 @@ def lease_columns(leases: Sequence[Lease]) -> Mapping[str, list[Any]]:
     }
 
 
+def lease_cells(lease: Lease) -> Mapping[str, Any]:
+    """Name the values of one lease as the statements for one do."""
+    return {
+        "job_id": lease.job_id,
+        "run_number": lease.run_number,
+        "attempt": lease.attempt,
+        "worker_id": lease.worker_id,
+    }
+
+
 def check_lease_seconds(lease_seconds: int) -> None:
     """Refuse a lease that would be over before it begins."""
     if lease_seconds <= 0:

@@ -9,6 +9,8 @@
 -- those that another claimer holds are stepped over. Rows are handed on by their place
 -- in the table, in arrays: a join would tempt the planner to read the whole table.
 --
+-- An attempt that was given back before its work began is opened again.
+--
 -- Locks job_queue rows (rank 1). The stage is `running` at once: whoever claims starts
 -- what it claimed.
 WITH RECURSIVE level AS (
@@ -88,6 +90,14 @@ attempt AS (
     )
     SELECT id, run_number, attempt, %(worker_id)s, now(), now(), now()
     FROM leased
+    ON CONFLICT (job_id, run_number, attempt) DO UPDATE
+    SET worker_id = EXCLUDED.worker_id,
+        leased_at = EXCLUDED.leased_at,
+        started_at = EXCLUDED.started_at,
+        execution_started_persisted_at = EXCLUDED.execution_started_persisted_at,
+        finished_at = NULL,
+        outcome = NULL
+    WHERE job_attempts.outcome = 'RELEASED'
 ),
 event AS (
     INSERT INTO job_events (job_id, run_number, attempt, event_type, stage, payload)

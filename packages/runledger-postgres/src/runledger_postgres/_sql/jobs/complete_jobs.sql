@@ -6,8 +6,10 @@
 -- max_attempts. A success whose progress would not be valid together with the stored
 -- one is left alone and reported, so that one bad row does not fail the batch.
 --
--- What the update returns feeds all the rest: nothing is joined again, since the planner
--- takes each of these sets for one row and would join them in nested loops.
+-- The update finds its rows by id, not by place: where the lock was waited for, the
+-- version that was locked is newer than the statement's snapshot, and a search by place
+-- would not see it. What it returns feeds all the rest: nothing is joined again, since
+-- the planner takes each of these sets for one row and would join in nested loops.
 WITH settlement AS (
     SELECT *
     FROM unnest(
@@ -32,7 +34,7 @@ WITH settlement AS (
 ),
 held AS MATERIALIZED (
     SELECT
-        q.ctid AS row_id, q.lease_expires_at, q.max_attempts,
+        q.id, q.lease_expires_at, q.max_attempts,
         COALESCE(s.checkpoint, q.checkpoint) AS checkpoint,
         COALESCE(s.progress_done, q.progress_done) AS progress_done,
         COALESCE(s.progress_total, q.progress_total) AS progress_total,
@@ -100,7 +102,7 @@ updated AS (
         last_error_message = d.error_message,
         updated_at = d.ended_at
     FROM decided AS d
-    WHERE q.ctid = d.row_id
+    WHERE q.id = d.id
     RETURNING
         q.id, q.job_type, q.organization_id, q.payload, q.stage, q.next_run_at,
         q.progress_done, q.progress_total, q.checkpoint,
