@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from ._steps import Batch
+from ._steps import Batch, Copy
 from ._transactions import TransactionMode, transaction_mode
 from ._translate import translate, translate_commit
 
@@ -78,12 +78,24 @@ def _converse(connection: psycopg.Connection[Any], steps: Steps[T]) -> T:
         return value
 
 
-def _answer(connection: psycopg.Connection[Any], step: Step) -> Rows | list[Rows]:
-    if not isinstance(step, Batch):
-        return _fetched(_executed(connection, step))
-    with connection.pipeline():
-        cursors = [_executed(connection, call) for call in step.calls]
-    return [_fetched(cursor) for cursor in cursors]
+def _answer(connection: psycopg.Connection[Any], step: Step) -> Rows | list[Rows] | int:
+    match step:
+        case Batch():
+            with connection.pipeline():
+                cursors = [_executed(connection, call) for call in step.calls]
+            return [_fetched(cursor) for cursor in cursors]
+        case Copy():
+            return _copied(connection, step)
+        case _:
+            return _fetched(_executed(connection, step))
+
+
+def _copied(connection: psycopg.Connection[Any], step: Copy) -> int:
+    with psycopg.Cursor(connection) as cursor:
+        with cursor.copy(step.statement.query) as copy:
+            for row in step.rows:
+                copy.write_row(row)
+        return cursor.rowcount
 
 
 def _executed(connection: psycopg.Connection[Any], call: Call) -> psycopg.Cursor[Any]:
