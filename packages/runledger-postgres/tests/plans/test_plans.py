@@ -184,10 +184,11 @@ def test_a_count_stops_at_its_cap(ledger, case, cache_mode):
 BY_ID = frozenset({"pk_job_queue", "idx_job_queue_leased"})
 
 
-def leases(ledger: Any, count: int) -> dict[str, list[Any]]:
+def leases(ledger: Any, count: int, *, live: bool = True) -> dict[str, list[Any]]:
     rows = ledger.fetch(
         "SELECT id, run_number, attempt, worker_id FROM job_queue "
-        "WHERE status = 'LEASED' AND lease_expires_at > now() LIMIT %s",
+        "WHERE status = 'LEASED' AND (lease_expires_at > now()) = %s LIMIT %s",
+        live,
         count,
     )
     columns = zip(*rows, strict=True)
@@ -236,8 +237,8 @@ def test_a_completion_touches_its_jobs(ledger, outcome, cache_mode):
         "error_messages": ["no" if failed else None] * size,
         "retry_min_ms": [1 if failed else None] * size,
         "retry_max_ms": [2 if failed else None] * size,
-        "retries_not_before": [None] * size,
-        "retry_not_before_delays_ms": [None] * size,
+        "hints_ms": [None] * size,
+        "hints_at": [None] * size,
     }
     case = Case(
         "complete",
@@ -267,6 +268,61 @@ def test_a_heartbeat_touches_its_jobs(ledger, cache_mode):
 
 
 @pytest.mark.parametrize("cache_mode", CACHE_MODES)
+def test_a_reaper_reads_the_leased_rows_only(ledger, cache_mode):
+    used = frozenset({"idx_job_queue_leased", "uq_job_attempts_job_run_attempt"})
+    case = Case("expired", "jobs/lock_expired_leases", {"limit": 50}, used, 1100, 4000)
+
+    check(ledger, case, cache_mode)
+
+
+@pytest.mark.parametrize("cache_mode", CACHE_MODES)
+def test_reaping_touches_the_jobs_that_it_takes(ledger, cache_mode):
+    size = 50
+    params = {
+        **leases(ledger, size, live=False),
+        "retry_min_ms": [1] * size,
+        "retry_max_ms": [2] * size,
+        "unrenewed": [False] * size,
+        "error_code": "job.lease_expired",
+        "error_message": "the lease expired",
+    }
+    used = BY_ID | {"uq_job_attempts_job_run_attempt"}
+    case = Case("reap", "jobs/reap_jobs", params, used, 4 * size + LEASED_JOBS, 6000)
+
+    check(ledger, case, cache_mode)
+
+
+@pytest.mark.parametrize("cache_mode", CACHE_MODES)
+@pytest.mark.parametrize("organization_id", [None, LARGE_ORGANIZATION])
+def test_a_keyed_repeat_finds_its_job(ledger, organization_id, cache_mode):
+    rows = ledger.fetch(
+        "SELECT job_type, idempotency_key FROM job_queue "
+        "WHERE idempotency_key IS NOT NULL "
+        "AND organization_id IS NOT DISTINCT FROM %s LIMIT 100",
+        organization_id,
+    )
+    size = len(rows)
+    params = {
+        "positions": list(range(size)),
+        "job_types": [row[0] for row in rows],
+        "organization_ids": [organization_id] * size,
+        "idempotency_keys": [row[1] for row in rows],
+        "snapshots": ["{}"] * size,
+    }
+    used = {
+        "uq_job_queue_type_idempotency_org",
+        "uq_job_queue_type_idempotency_global",
+        "pk_job_queue",
+    }
+    case = Case(
+        "match", "jobs/match_existing_jobs", params, frozenset(used), 3 * size, 3000
+    )
+
+    assert size > 50
+    check(ledger, case, cache_mode)
+
+
+@pytest.mark.parametrize("cache_mode", CACHE_MODES)
 @pytest.mark.parametrize("keep_keyed", [True, False])
 def test_a_purge_touches_its_batch(ledger, keep_keyed, cache_mode):
     params = {
@@ -282,7 +338,12 @@ def test_a_purge_touches_its_batch(ledger, keep_keyed, cache_mode):
         "idx_job_logs_job_run_id",
         "pk_job_dead_letters",
     }
-    of_jobs = {"idx_job_queue_ended", "uq_workflow_steps_job_id", *children}
+    of_jobs = {
+        "idx_job_queue_ended",
+        "pk_job_queue",
+        "uq_workflow_steps_job_id",
+        *children,
+    }
     of_runs = {
         "idx_workflow_runs_ended",
         "pk_workflow_runs",
