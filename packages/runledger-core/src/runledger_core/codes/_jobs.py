@@ -32,6 +32,11 @@ JOB_CODES = (
         _JSON_REMEDY,
     ),
     _invalid(
+        "job.copy_key_unsupported",
+        "a load through COPY takes no idempotency keys",
+        "use enqueue_jobs for requests with keys",
+    ),
+    _invalid(
         "job.definition_not_found",
         "the job type has no definition",
         "upsert its job definition first",

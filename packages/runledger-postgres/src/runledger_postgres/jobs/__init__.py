@@ -12,6 +12,7 @@ from ._complete import (
     complete_job_success,
     complete_jobs,
 )
+from ._copy import copy_jobs
 from ._counts import count_jobs_by_status
 from ._dead_letters import (
     get_dead_letter,
@@ -82,6 +83,7 @@ __all__ = [
     "complete_job_failure",
     "complete_job_success",
     "complete_jobs",
+    "copy_jobs",
     "count_jobs_by_status",
     "enqueue_job",
     "enqueue_jobs",
