@@ -6,17 +6,17 @@ import logging
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-import attrs
 import psycopg
 import trio
 from psycopg_pool import ConnectionPool
 
-import runledger_postgres
-from runledger_core import JobDefinition, compare_migrations, load_migrations
+from runledger_core import compare_migrations, load_migrations
 from runledger_postgres import (
+    Asyncio,
+    Blocking,
     CommitUnconfirmedError,
     DatabaseConnectionError,
-    Operation,
+    DefinitionSyncReport,
     QueryError,
     SchemaCompatibilityError,
     SettleFailure,
@@ -25,33 +25,40 @@ from runledger_postgres import (
     claim_jobs,
     complete_jobs,
     ensure_schema_compatible_after_idempotency_cutover,
-    get_job_definition_by_type,
     heartbeat_jobs,
-    upsert_job_definition,
+    sync_job_definitions,
 )
 
 from ._ledger import Succeeded
 from .errors import LedgerTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from runledger_core import Lease, RunledgerError
+    from runledger_core import JobDefinition, Lease, RunledgerError
     from runledger_postgres import (
         ClaimedJob,
         HeartbeatReport,
-        JobDefinitionRecord,
         JobSettlement,
         SettledJob,
     )
 
     from ._ledger import Ledger, Outcome
 
+# The rest of the package gets what it needs of the storage layer from here.
+__all__ = [
+    "Asyncio",
+    "Blocking",
+    "DefinitionSyncReport",
+    "Pool",
+    "PostgresLedger",
+    "ledger_over",
+    "sync_job_definitions",
+]
+
 T = TypeVar("T")
 
 Pool: TypeAlias = "ConnectionPool[Any]"
-Blocking: TypeAlias = runledger_postgres.Blocking
-Asyncio: TypeAlias = runledger_postgres.Asyncio
 
 # Claims, completions and heartbeats need one each. The others are for calls whose time
 # ran out while the network holds their threads.
@@ -101,7 +108,7 @@ class PostgresLedger:
         self, definitions: Sequence[JobDefinition], *, timeout_seconds: float
     ) -> None:
         """Store the definitions; a type that was disabled there stays disabled."""
-        await self._call(timeout_seconds, sync_definitions, self._pool, definitions)
+        await self._call(timeout_seconds, sync_job_definitions, self._pool, definitions)
 
     async def claim(
         self,
@@ -194,41 +201,6 @@ def _try_to_connect(pool: Pool) -> None:
     kwargs = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
     arguments = {"connect_timeout": _CONNECT_SECONDS, **(kwargs or {})}
     pool.connection_class.connect(conninfo, **arguments).close()
-
-
-def _sync_definitions(
-    definitions: Iterable[JobDefinition],
-) -> Generator[Any, Any, None]:
-    """
-    Store definitions; a type that was disabled in the database stays disabled.
-
-    One that is there already is read and not written: writing waits for every
-    transaction that is enqueueing jobs of the type. They come in the order of their
-    types, so that processes that start together do not wait for each other in a ring.
-    """
-    for definition in sorted(definitions, key=lambda one: one.job_type):
-        record = yield from get_job_definition_by_type.steps(definition.job_type)
-        stored = None if record is None else _definition_of(record)
-        wanted = definition
-        if stored is not None and not stored.is_enabled:
-            wanted = attrs.evolve(definition, is_enabled=False)
-        if stored != wanted:
-            yield from upsert_job_definition.steps(wanted)
-
-
-# An operation like any other, over blocking and asyncio psycopg.
-sync_definitions = Operation(_sync_definitions)
-
-
-def _definition_of(record: JobDefinitionRecord) -> JobDefinition:
-    return JobDefinition(
-        record.job_type,
-        version=record.version,
-        max_attempts=record.max_attempts,
-        timeout_seconds=record.default_timeout_seconds,
-        priority=record.default_priority,
-        is_enabled=record.is_enabled,
-    )
 
 
 def _settle(

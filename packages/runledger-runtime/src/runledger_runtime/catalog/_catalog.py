@@ -8,7 +8,7 @@ from runledger_core import JobDefinition, JobEnqueue
 
 from .._handlers import JobFunction, JobHandler
 from .._payloads import payload_json
-from .._postgres_ledger import sync_definitions
+from .._postgres_ledger import sync_job_definitions
 from ..errors import CatalogError
 from ..registry import JobRegistry
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from runledger_core import RetryDelay
 
-    from .._postgres_ledger import Asyncio, Blocking
+    from .._postgres_ledger import Asyncio, Blocking, DefinitionSyncReport
 
 _Handler = TypeVar("_Handler", bound=JobFunction | JobHandler | type[JobHandler])
 
@@ -112,24 +112,29 @@ class JobCatalog:
         return self._registry.copy()
 
     @overload
-    def sync_definitions(self, db: Blocking) -> None: ...
+    def sync_definitions(self, db: Blocking) -> DefinitionSyncReport: ...
 
     @overload
-    def sync_definitions(self, db: Asyncio) -> Coroutine[Any, Any, None]: ...
+    def sync_definitions(
+        self, db: Asyncio
+    ) -> Coroutine[Any, Any, DefinitionSyncReport]: ...
 
     def sync_definitions(
         self, db: Blocking | Asyncio
-    ) -> Coroutine[Any, Any, None] | None:
+    ) -> DefinitionSyncReport | Coroutine[Any, Any, DefinitionSyncReport]:
         """
         Store the definitions, as a supervisor does when it starts.
 
-        For producers that may be there before any worker. Definitions that are not in
-        the catalog are left alone, and a type that was disabled in the database stays
-        disabled. With a blocking psycopg pool or connection this does it; with an
-        asyncio one it returns a coroutine. A pool means one transaction of its own, a
-        connection joins the caller's.
+        For producers that may be there before any worker. Types that are not in the
+        catalog are left alone, and one that was disabled in the database stays
+        disabled. A repeat writes nothing. With a blocking psycopg pool or connection
+        this does it; with an asyncio one it returns a coroutine. A pool means a
+        transaction of its own, a connection joins the caller's.
+
+        Raises:
+            QueryError: what ``sync_job_definitions`` raises.
         """
-        return sync_definitions(db, self.definitions())
+        return sync_job_definitions(db, self.definitions())
 
     def job_enqueue(
         self,
