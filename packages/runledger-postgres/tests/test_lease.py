@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from runledger_core import EVERYTHING, JobCompletion, Lease
+from runledger_core import EVERYTHING, JobCompletion, JobFailure, Lease
 from runledger_postgres import (
+    complete_job_failure,
     complete_job_success,
     get_job_by_id,
     heartbeat_job,
@@ -105,10 +106,8 @@ def test_a_checkpoint_writes_no_event_and_meets_the_next_attempt(
 
     run(save_checkpoint, lease, {"page": 7})
     written = len(events(run, job_id))
-    connection.execute(
-        "UPDATE job_queue SET status = 'PENDING', worker_id = NULL,"
-        " lease_expires_at = NULL"
-    )
+    run(complete_job_failure, lease, JobFailure.retryable("x", "x"))
+    connection.execute("UPDATE job_queue SET next_run_at = now()")
     second = claim()
 
     assert written == 2
