@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from runledger_core import EVERYTHING, AttemptOutcome, JobFailure, JobStatus
 from runledger_postgres import (
@@ -31,57 +25,6 @@ from runledger_postgres import (
 pytestmark = [pytest.mark.db, pytest.mark.race]
 
 CLAIM = {"worker_id": "w1", "lease_seconds": 60, "limit": 1}
-WAITING = """
-    SELECT pid FROM pg_stat_activity
-    WHERE wait_event_type = 'Lock' AND starts_with(query, %s)
-"""
-
-
-class Race:
-    """One side that has acted and not committed, and one that waits for it."""
-
-    def __init__(self, dsn, stack):
-        self._threads = stack.enter_context(ThreadPoolExecutor(1))
-        self.waiter = stack.enter_context(psycopg.connect(dsn, autocommit=True))
-        self._observer = stack.enter_context(psycopg.connect(dsn, autocommit=True))
-        # Entered last and so left first: whoever waits for it must go on.
-        self.holder = stack.enter_context(psycopg.connect(dsn, row_factory=dict_row))
-
-    def hold(self, steps):
-        """Run an operation's statements in a transaction that stays open."""
-        step = next(steps)
-        while True:
-            calls = getattr(step, "calls", [step])
-            answers = [
-                cursor.fetchall() if cursor.description else []
-                for cursor in (
-                    self.holder.execute(call.statement.query, call.params)
-                    for call in calls
-                )
-            ]
-            try:
-                step = steps.send(answers if hasattr(step, "calls") else answers[0])
-            except StopIteration as stop:
-                return stop.value
-
-    def start(self, operation, *arguments, at, **values):
-        """Run an operation until it waits in the statement *at*."""
-        running = self._threads.submit(operation, self.waiter, *arguments, **values)
-        deadline = time.monotonic() + 20
-        while not self._observer.execute(WAITING, [f"/* runledger:{at}"]).fetchone():
-            assert not running.done(), f"it did not wait: {running.result()}"
-            assert time.monotonic() < deadline, f"nothing waits in {at}"
-        return running
-
-    def commit(self):
-        """Let the waiting side go on."""
-        self.holder.commit()
-
-
-@pytest.fixture
-def race(runledger_database):
-    with ExitStack() as stack:
-        yield Race(runledger_database, stack)
 
 
 def history(connection, job_id):

@@ -194,6 +194,7 @@ def test_keys_of_organizations_and_types_are_apart(run, define):
     assert len({o.job_id for o in outcomes}) == 3
 
 
+@pytest.mark.unaudited("the key has no snapshot")
 def test_a_row_from_before_requests_were_kept_is_named(
     run, define, connection, raises_code
 ):

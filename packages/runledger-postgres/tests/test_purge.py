@@ -78,8 +78,8 @@ def workflow(connection, enqueue, claim, age):
             steps += connection.execute(
                 "INSERT INTO workflow_steps (workflow_run_id, step_key, "
                 "execution_kind, status, job_id, job_type, priority, max_attempts, "
-                "timeout_seconds, stage) VALUES (%s, %s, %s, 'SUCCEEDED', %s, %s, %s, %s, %s, %s) "
-                "RETURNING id",
+                "timeout_seconds, stage) VALUES "
+                "(%s, %s, %s, 'SUCCEEDED', %s, %s, %s, %s, %s, %s) RETURNING id",
                 [run_id, f"step-{number}", kind, job_id, *values],
             ).fetchone()
         connection.execute(

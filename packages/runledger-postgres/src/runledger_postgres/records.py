@@ -22,6 +22,7 @@ from runledger_core import (
 __all__ = [
     "ClaimedJob",
     "CountPrecision",
+    "DeferredLease",
     "EnqueueDisposition",
     "HeartbeatReport",
     "JobAttemptRecord",
@@ -34,6 +35,8 @@ __all__ = [
     "JobRuntimeConfigRecord",
     "JobSummary",
     "KeyedJobPayload",
+    "ReapReport",
+    "ReapedLease",
     "ReleasedClaim",
     "SettledJob",
     "StatusCount",
@@ -127,6 +130,70 @@ class JobProgress:
     progress_done: int | None
     progress_total: int | None
     lease_expires_at: datetime
+
+
+@attrs.frozen
+class ReapedLease:
+    """
+    A job whose lease expired, and what became of it.
+
+    ``next_run_at`` is set when it will be tried again. Payload and checkpoint are
+    there for a dead letter only, for whoever wants to be told of it.
+    ``started_without_renewal_heartbeat`` says that the work began and that the lease
+    was never renewed: the job may have taken its worker down.
+    """
+
+    lease: Lease
+    job_type: str
+    organization_id: UUID | None
+    max_attempts: int
+    status: JobStatus
+    next_run_at: datetime | None
+    dead_letter_reason: DeadLetterReason | None
+    started_without_renewal_heartbeat: bool
+    payload: JsonValue = attrs.field(default=None, repr=False)
+    checkpoint: JsonValue = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen
+class DeferredLease:
+    """
+    An expired lease that could not be reaped, and why.
+
+    ``deferred_until`` is None when the row could not even be put off: the reaper will
+    meet it again at once.
+    """
+
+    lease: Lease
+    job_type: str
+    code: str
+    sqlstate: str | None
+    deferred_until: datetime | None
+
+
+@attrs.frozen
+class ReapReport:
+    """
+    What one pass of the reaper did.
+
+    ``deferred`` tells of the first 16 rows that could not be reaped, ``deferred_count``
+    has them all. ``has_more`` asks for another pass: there may be more to do.
+    """
+
+    reaped: tuple[ReapedLease, ...] = ()
+    deferred: tuple[DeferredLease, ...] = attrs.field(default=(), kw_only=True)
+    deferred_count: int = attrs.field(default=0, kw_only=True)
+    has_more: bool = attrs.field(default=False, kw_only=True)
+
+    @property
+    def retried_count(self) -> int:
+        """How many jobs will be tried again."""
+        return len(self.reaped) - self.dead_lettered_count
+
+    @property
+    def dead_lettered_count(self) -> int:
+        """How many jobs became dead letters."""
+        return sum(one.status is JobStatus.DEAD_LETTERED for one in self.reaped)
 
 
 @attrs.frozen

@@ -51,6 +51,11 @@ DEFINITION_CODES = (
         "use five fields, or six with the seconds first",
     ),
     _malformed(
+        "job_schedule.invalid_fire_time",
+        "the time of the schedule is not a point in time",
+        "pass a datetime with a time zone, within years 1 to 9999 in UTC",
+    ),
+    _malformed(
         "job_schedule.invalid_jitter",
         "the jitter of the schedule is not from 0 to 86400 seconds",
     ),

@@ -105,6 +105,10 @@ JOB_CODES = (
         "the progress is negative, not whole or above its total",
         "report whole numbers with 0 <= done <= total, stored values included",
     ),
+    _invalid(
+        "job.invalid_reap_limit",
+        "the number of leases to reap is not a whole number from 1 to 1000",
+    ),
     _malformed(
         "job.invalid_reason",
         "the reason is not text that says something",
@@ -117,6 +121,11 @@ JOB_CODES = (
     _invalid(
         "job.invalid_retry_delay",
         "the retry delay is not a positive number of milliseconds",
+    ),
+    _malformed(
+        "job.invalid_retry_timing",
+        "the time that a failure asks to be tried again at is not one",
+        "pass a timedelta of at most 24 days or a datetime with a time zone",
     ),
     _malformed(
         "job.invalid_runtime_config",

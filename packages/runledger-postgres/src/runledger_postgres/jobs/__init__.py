@@ -24,6 +24,7 @@ from ._reads import (
     list_job_events,
     list_jobs,
 )
+from ._reap import reap_expired_leases
 from ._release import release_unstarted_claims
 from ._requeue import (
     Requeued,
@@ -59,6 +60,7 @@ __all__ = [
     "list_job_attempts",
     "list_job_events",
     "list_jobs",
+    "reap_expired_leases",
     "release_unstarted_claims",
     "requeue_job",
     "save_checkpoint",

@@ -11,8 +11,9 @@
 --
 -- An attempt that was given back before its work began is opened again.
 --
--- Locks job_queue rows (rank 1). The stage is `running` at once: whoever claims starts
--- what it claimed.
+-- Locks job_queue rows (rank 1) and waits for none. NO KEY, so that a job is claimed
+-- although an open transaction refers to it, say by its idempotency key. The stage is
+-- `running` at once: whoever claims starts what it claimed.
 WITH RECURSIVE level AS (
     SELECT d.job_type, p.priority
     FROM job_definitions AS d
@@ -65,7 +66,7 @@ locked AS (
       AND q.status = 'PENDING'
     ORDER BY q.priority DESC, q.next_run_at, q.id
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 ),
 leased AS (
     UPDATE job_queue AS q

@@ -1,13 +1,15 @@
 -- Renew live leases, all of a worker in one statement; expired ones stay expired.
 --
 -- Changes only columns that no index names, so the update stays HOT. Locks job_queue
--- rows in id order (rank 1); the expiry is tested again on the locked row, because
--- the wait for the lock may have outlived it. The update finds its rows by id: where the
+-- rows in id order (rank 1), for a bounded time; the expiry is tested again on the
+-- locked row, because the wait for the lock may have outlived it. The update finds its rows by id: where the
 -- lock was waited for, the version that it returns is newer than the statement's
 -- snapshot, and a search by place would not see it.
-WITH lease AS (
-    SELECT job_id, run_number, attempt, worker_id
-    FROM unnest(
+WITH /*bounded*/
+lease AS (
+    SELECT l.job_id, l.run_number, l.attempt, l.worker_id
+    FROM bound
+    CROSS JOIN unnest(
         %(job_ids)s::uuid[],
         %(run_numbers)s::integer[],
         %(attempts)s::integer[],
@@ -24,7 +26,7 @@ held AS MATERIALIZED (
       AND q.status = 'LEASED'
       AND q.lease_expires_at > clock_timestamp()
     ORDER BY q.id
-    FOR UPDATE OF q
+    FOR NO KEY UPDATE OF q
 )
 UPDATE job_queue AS q
 SET lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
