@@ -25,7 +25,8 @@ from runledger_postgres import (
     purge_ended,
 )
 
-pytestmark = pytest.mark.db
+# Jobs are made to have ended days ago, before they began.
+pytestmark = [pytest.mark.db, pytest.mark.unaudited]
 
 WORKFLOWS_BY_HAND = pytest.mark.unaudited("workflow rows are written by hand")
 DAY = timedelta(days=1)

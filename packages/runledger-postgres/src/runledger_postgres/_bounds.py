@@ -1,16 +1,19 @@
-"""Bound every wait for a lock, so that no operation hangs on somebody else's."""
+"""
+Bound the waits for locks within the statement that may wait.
+
+A file that has ``/*bounded*/`` after WITH joins ``bound`` below its locks. In a
+transaction of the operation's own that sets ``lock_timeout``, until the transaction
+ends and unless the host's setting is stricter. PostgreSQL looks it up when a wait
+begins, so setting it in the statement is early enough and costs no round trip. In the
+caller's transaction ``bound`` does nothing: how long to wait there is the caller's say.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 BOUND_MARK: Final = "/*bounded*/"
-"""Where the file of a statement that waits for locks wants `BOUND_CTE`, after WITH."""
 
-# Five seconds, unless the host's setting is stricter. Only until the transaction ends,
-# so it belongs into statements of operations that own theirs. As part of the statement
-# it costs no round trip. PostgreSQL looks the setting up when a wait begins; whoever
-# joins `bound` below the lock has changed it by then.
 BOUND_CTE: Final = """bound AS MATERIALIZED (
     SELECT set_config(
         'lock_timeout',
@@ -23,3 +26,5 @@ BOUND_CTE: Final = """bound AS MATERIALIZED (
         TRUE
     )
 ),"""
+
+UNBOUND_CTE: Final = "bound AS (SELECT),"

@@ -9,7 +9,7 @@ import attrs
 
 from runledger_core import EverythingScope, GlobalScope, Organization
 
-from ._bounds import BOUND_CTE, BOUND_MARK
+from ._bounds import BOUND_CTE, BOUND_MARK, UNBOUND_CTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,17 +35,25 @@ class Statement:
     The name goes to the server as a leading comment, so that ``pg_stat_activity``
     shows it: a trailing one would be cut off with all that lies beyond
     ``track_activity_query_size``.
+
+    ``query`` is for a transaction of the operation's own, and bounds its waits where
+    the file says so; ``joined_query`` leaves the caller's transaction as it is.
     """
 
     name: str
     sql: str
     query: bytes = attrs.field(init=False, repr=False, eq=False)
+    joined_query: bytes = attrs.field(init=False, repr=False, eq=False)
 
     @query.default
     def _named(self) -> bytes:
         # Bytes, because psycopg accepts a text only when a type checker can see that
         # it is a literal; ours comes from a file.
         return f"/* runledger:{self.name} */\n{self.sql}".encode()
+
+    @joined_query.default
+    def _named_for_callers(self) -> bytes:
+        return self.query.replace(BOUND_CTE.encode(), UNBOUND_CTE.encode())
 
 
 @attrs.frozen
