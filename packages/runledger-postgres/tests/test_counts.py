@@ -35,13 +35,8 @@ def ledger(connection, define, enqueue, claim):
     for _ in range(3):
         enqueue("mail.send")
     claim()
-<<<<<<< HEAD
     for owner in (None, ADA):
         job_id = enqueue("mail.send", organization_id=owner)
-=======
-    canceled = [enqueue("mail.send"), enqueue("mail.send", organization_id=ADA)]
-    for job_id in canceled:
->>>>>>> audit
         cancel_job(connection, job_id, scope=EVERYTHING)
     enqueue("mail.send", organization_id=ADA)
     enqueue("mail.print")

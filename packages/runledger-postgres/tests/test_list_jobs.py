@@ -10,12 +10,7 @@ import pytest
 from runledger_core import EVERYTHING, GLOBAL, JobStatus, Organization
 from runledger_postgres import get_job_payload_by_idempotency_key, list_jobs
 
-<<<<<<< HEAD
-# The ledger here is written by hand: it has statuses without a history.
-pytestmark = [pytest.mark.db, pytest.mark.unaudited]
-=======
 pytestmark = [pytest.mark.db, pytest.mark.unaudited("statuses are written by hand")]
->>>>>>> audit
 
 ADA = UUID("0198c0de-0000-7000-8000-000000000001")
 BOB = UUID("0198c0de-0000-7000-8000-000000000002")

@@ -85,26 +85,19 @@ async def _converse(
 
 
 async def _answer(
-<<<<<<< HEAD
     connection: psycopg.AsyncConnection[Any], step: Step, mode: TransactionMode
-) -> Rows | list[Rows]:
-    if not isinstance(step, Batch):
-        return await _fetched(await _executed(connection, step, mode))
-    async with connection.pipeline():
-        cursors = [await _executed(connection, call, mode) for call in step.calls]
-    return [await _fetched(cursor) for cursor in cursors]
-=======
-    connection: psycopg.AsyncConnection[Any], step: Step
 ) -> Rows | list[Rows] | int:
     match step:
         case Batch():
             async with connection.pipeline():
-                cursors = [await _executed(connection, call) for call in step.calls]
+                cursors = [
+                    await _executed(connection, call, mode) for call in step.calls
+                ]
             return [await _fetched(cursor) for cursor in cursors]
         case Copy():
             return await _copied(connection, step)
         case _:
-            return await _fetched(await _executed(connection, step))
+            return await _fetched(await _executed(connection, step, mode))
 
 
 async def _copied(connection: psycopg.AsyncConnection[Any], step: Copy) -> int:
@@ -113,7 +106,6 @@ async def _copied(connection: psycopg.AsyncConnection[Any], step: Copy) -> int:
             for row in step.rows:
                 await copy.write_row(row)
         return cursor.rowcount
->>>>>>> reads
 
 
 async def _executed(

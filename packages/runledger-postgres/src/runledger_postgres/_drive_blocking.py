@@ -80,26 +80,18 @@ def _converse(
         return value
 
 
-<<<<<<< HEAD
 def _answer(
     connection: psycopg.Connection[Any], step: Step, mode: TransactionMode
-) -> Rows | list[Rows]:
-    if not isinstance(step, Batch):
-        return _fetched(_executed(connection, step, mode))
-    with connection.pipeline():
-        cursors = [_executed(connection, call, mode) for call in step.calls]
-    return [_fetched(cursor) for cursor in cursors]
-=======
-def _answer(connection: psycopg.Connection[Any], step: Step) -> Rows | list[Rows] | int:
+) -> Rows | list[Rows] | int:
     match step:
         case Batch():
             with connection.pipeline():
-                cursors = [_executed(connection, call) for call in step.calls]
+                cursors = [_executed(connection, call, mode) for call in step.calls]
             return [_fetched(cursor) for cursor in cursors]
         case Copy():
             return _copied(connection, step)
         case _:
-            return _fetched(_executed(connection, step))
+            return _fetched(_executed(connection, step, mode))
 
 
 def _copied(connection: psycopg.Connection[Any], step: Copy) -> int:
@@ -108,7 +100,6 @@ def _copied(connection: psycopg.Connection[Any], step: Copy) -> int:
             for row in step.rows:
                 copy.write_row(row)
         return cursor.rowcount
->>>>>>> reads
 
 
 def _executed(
