@@ -16,9 +16,10 @@ INTRODUCTION = """\
 
 `audit_ledger(db)` returns every invariant of a ledger that does not hold: its name, the
 table and ids of the rows, and what should be true of them. A sound ledger gives an
-empty list. It is for a live database: it changes and locks nothing, and each invariant is one
-statement, which sees one moment of the ledger, so that work going on meanwhile cannot
-look like a fault. It reads every table whole; on a large ledger run it on a replica.
+empty list. It is for a live database: it changes and locks nothing, and each invariant
+is one statement, which sees one moment of the ledger, so that work going on meanwhile
+cannot look like a fault. It reads every table whole; on a large ledger run it on a
+replica.
 
 What the database refuses by itself is not repeated here: unique keys, foreign keys and
 checks hold always. These hold between rows and between tables, and nothing but the
