@@ -65,7 +65,8 @@ def test(session: nox.Session) -> None:
     check_types(session, python)
     check_layers(session, python)
     check_generated(session, python)
-    run_pytest(session, python, *session.posargs)
+    # Two workers: most tests wait for PostgreSQL, which then has something to do.
+    run_pytest(session, python, "-n", "2", *session.posargs)
 
 
 @nox.session
