@@ -41,7 +41,6 @@ from runledger_postgres import (
     enqueue_jobs,
     list_jobs,
     migrate_after_idempotency_cutover,
-    upsert_job_definition,
 )
 from runledger_runtime import ExitCode, JobsConfig, Supervisor
 from runledger_test_support import TestSupportError, start_embedded_server
@@ -137,8 +136,7 @@ def main() -> int:
 def survey(console: Console, pool: ConnectionPool[Any], files: Sequence[Path]) -> int:
     """Enqueue, run and check."""
     migrate_after_idempotency_cutover(pool)
-    for definition in catalog.definitions():
-        upsert_job_definition(pool, definition)
+    catalog.sync_definitions(pool)
     payloads = [
         SourceFile(str(path), fails_once=number % FAILURE_EVERY == 0)
         for number, path in enumerate(files[:-1])
@@ -153,7 +151,7 @@ def survey(console: Console, pool: ConnectionPool[Any], files: Sequence[Path]) -
         f" every source file of Python {sys.version.split()[0]}'s standard library,"
         " and one that cannot be parsed"
     )
-    supervisor = Supervisor(pool, catalog, config=JobsConfig.from_env())
+    supervisor = Supervisor(pool, JobsConfig.from_env(), catalog=catalog)
     with stopped_when_ended(console, pool, supervisor, len(requests)):
         status = supervisor.run()
     if status is not ExitCode.OK:
@@ -197,7 +195,7 @@ def stopped_when_ended(
 def ended_count(pool: ConnectionPool[Any]) -> int:
     """Count the jobs that have ended."""
     counts = count_jobs_by_status(pool, scope=EVERYTHING)
-    return sum(counts[status] for status in JobStatus.terminal())
+    return sum(counts[status].count for status in JobStatus.terminal())
 
 
 def report(

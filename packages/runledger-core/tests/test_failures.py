@@ -1,6 +1,7 @@
 """Failures: how handlers report them and which are tried again."""
 
 import pickle
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -97,3 +98,52 @@ def test_dead_letter_info_names_what_ended_the_job():
     assert failure is info.failure
     assert info.reason is DeadLetterReason.FAILURE_KIND_NON_RETRYABLE
     assert info.max_attempts is None
+
+
+@pytest.mark.parametrize(
+    ("when", "stored"),
+    [
+        (timedelta(seconds=30), timedelta(seconds=30)),
+        (timedelta(microseconds=1), timedelta(milliseconds=1)),
+        (timedelta(0), None),
+        (timedelta(days=-1), None),
+        (datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)),
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=2))), None),
+    ],
+    ids=str,
+)
+def test_a_failure_can_ask_for_time(when, stored):
+    failure = JobFailure.retryable("mail.refused", "no")
+
+    assert failure.retry_not_before(when) is failure
+    assert failure.not_before == stored
+
+
+def test_a_failure_asks_for_no_time_by_itself():
+    assert JobFailure.retryable("mail.refused", "no").not_before is None
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        timedelta(days=25),
+        datetime(2030, 1, 1),  # noqa: DTZ001 - what is refused
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-2))),
+        30,
+        None,
+    ],
+    ids=str,
+)
+def test_what_is_no_time_to_try_again_at_is_refused(when):
+    failure = JobFailure.retryable("mail.refused", "no")
+
+    with pytest.raises(ValidationError) as caught:
+        failure.retry_not_before(when)
+
+    assert caught.value.code == "job.invalid_retry_timing"
+
+
+def test_the_time_that_a_failure_asks_for_survives_pickling():
+    failure = JobFailure.retryable("a", "b").retry_not_before(timedelta(hours=1))
+
+    assert pickle.loads(pickle.dumps(failure)).not_before == timedelta(hours=1)  # noqa: S301

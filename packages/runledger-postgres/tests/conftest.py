@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 import trio
+from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from runledger_core import JobDefinition, JobEnqueue, RunledgerError
-from runledger_postgres import claim_jobs, enqueue_job, upsert_job_definition
+from runledger_postgres import (
+    audit_ledger,
+    claim_jobs,
+    enqueue_job,
+    upsert_job_definition,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +75,25 @@ RUNNERS = {
     "asyncio": AsyncioRunner,
     "trio-thread": TrioThreadRunner,
 }
+
+
+@pytest.fixture(autouse=True)
+def audited(request: pytest.FixtureRequest) -> Iterator[None]:
+    """
+    Audit the test's database, when it has one, after everything else is closed.
+
+    A test that breaks the ledger on purpose says so by the marker ``unaudited``.
+    """
+    if "runledger_database" not in request.fixturenames:
+        yield
+        return
+    # Asked for before the test's other fixtures, it is there until they are gone.
+    dsn = request.getfixturevalue("runledger_database")
+    yield
+    if request.node.get_closest_marker("unaudited") is None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            broken = audit_ledger(connection)
+        assert not broken, "\n".join(str(invariant) for invariant in broken)
 
 
 @pytest.fixture(params=RUNNERS)
@@ -128,3 +155,58 @@ def raises_code() -> Any:
         assert caught.value.code == code, caught.value.internal_message()
 
     return raises_code
+
+
+WAITING = """
+    SELECT pid FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND starts_with(query, %s)
+"""
+
+
+class Race:
+    """One side that has acted and not committed, and one that waits for it."""
+
+    def __init__(self, dsn: str, stack: ExitStack) -> None:
+        self._threads = stack.enter_context(ThreadPoolExecutor(1))
+        self.waiter = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        self._observer = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        # Entered last and so left first: whoever waits for it must go on.
+        self.holder = stack.enter_context(psycopg.connect(dsn, row_factory=dict_row))
+
+    def hold(self, steps: Any) -> Any:
+        """Run an operation's statements in a transaction that stays open."""
+        step = next(steps)
+        while True:
+            answers = [
+                cursor.fetchall() if cursor.description else []
+                for cursor in (
+                    self.holder.execute(call.statement.query, call.params)
+                    for call in getattr(step, "calls", [step])
+                )
+            ]
+            try:
+                step = steps.send(answers if hasattr(step, "calls") else answers[0])
+            except StopIteration as stop:
+                return stop.value
+
+    def start(
+        self, operation: Any, *arguments: Any, at: str, **values: Any
+    ) -> Future[Any]:
+        """Run an operation until it waits in the statement *at*."""
+        running = self._threads.submit(operation, self.waiter, *arguments, **values)
+        deadline = time.monotonic() + 20
+        while not self._observer.execute(WAITING, [f"/* runledger:{at}"]).fetchone():
+            assert not running.done(), f"it did not wait: {running.result()}"
+            assert time.monotonic() < deadline, f"nothing waits in {at}"
+        return running
+
+    def commit(self) -> None:
+        """Let the waiting side go on."""
+        self.holder.commit()
+
+
+@pytest.fixture
+def race(runledger_database: str) -> Iterator[Race]:
+    """Two sides that meet at a lock, each on a connection of its own."""
+    with ExitStack() as stack:
+        yield Race(runledger_database, stack)

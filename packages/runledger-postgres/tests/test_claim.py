@@ -9,6 +9,7 @@ import pytest
 
 from runledger_core import EVERYTHING, JobStatus, Lease
 from runledger_postgres import (
+    HeartbeatReport,
     claim_jobs,
     get_job_by_id,
     heartbeat_jobs,
@@ -136,14 +137,15 @@ def test_a_heartbeat_renews_live_leases_and_leaves_the_others_out(
     )
     stolen = Lease(job_id=foreign.job_id, run_number=1, attempt=1, worker_id="somebody")
 
-    renewed = run(heartbeat_jobs, [kept, expired, stolen], lease_seconds=600)
+    report = run(heartbeat_jobs, [kept, expired, stolen], lease_seconds=600)
     job = run(get_job_by_id, kept.job_id, scope=EVERYTHING)
 
-    assert set(renewed) == {kept}
-    assert job.lease_expires_at == renewed[kept]
+    assert set(report.renewed) == {kept}
+    assert report.lost == {expired, stolen}
+    assert job.lease_expires_at == report.renewed[kept]
     assert job.lease_expires_at - job.last_heartbeat_at >= timedelta(seconds=599)
     assert len(run(list_job_events, kept.job_id, scope=EVERYTHING)) == 2
 
 
 def test_no_leases_need_no_heartbeat(run):
-    assert run(heartbeat_jobs, [], lease_seconds=60) == {}
+    assert run(heartbeat_jobs, [], lease_seconds=60) == HeartbeatReport()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -247,3 +247,56 @@ def test_a_batch_settles_each_by_itself(run, enqueue, connection):
 
 def test_an_empty_batch_settles_nothing(run):
     assert run(complete_jobs, []) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [
+        (timedelta(seconds=90), timedelta(seconds=90)),
+        (timedelta(seconds=30), timedelta(seconds=60)),
+        (timedelta(0), timedelta(seconds=60)),
+    ],
+    ids=["later", "earlier", "none"],
+)
+def test_of_the_policys_delay_and_the_handlers_the_longer_counts(
+    run, enqueue, claim, asked, waited
+):
+    job_id = enqueue()
+    retry = RetryPolicy(base_seconds=60, jitter="NONE")
+    failure = JobFailure.retryable("c", "m").retry_not_before(asked)
+
+    settled = run(complete_job_failure, claim().lease, failure, retry=retry)
+    [attempt] = run(list_job_attempts, job_id, scope=EVERYTHING)
+    told = run(list_job_events, job_id, scope=EVERYTHING)[-1].payload
+
+    assert settled.next_run_at - attempt.finished_at == waited
+    assert attempt.retry_delay_ms == told["retry_delay_ms"] == waited.seconds * 1000
+    assert told["retry_timing_source"] == (
+        "HANDLER_NOT_BEFORE" if asked == waited else "POLICY"
+    )
+    assert ("requested_retry_not_before" in told) is (asked > timedelta(0))
+
+
+def test_a_failure_can_ask_for_a_point_in_time_however_far(run, enqueue, claim):
+    job_id = enqueue()
+    far = datetime(9000, 1, 1, tzinfo=UTC)
+    failure = JobFailure.timeout("c", "m").retry_not_before(far)
+
+    settled = run(complete_job_failure, claim().lease, failure)
+    [attempt] = run(list_job_attempts, job_id, scope=EVERYTHING)
+
+    assert settled.next_run_at == far
+    assert attempt.retry_delay_ms == 2**31 - 1
+
+
+def test_a_failure_that_is_not_tried_again_ignores_the_time_it_asks_for(
+    run, enqueue, claim
+):
+    job_id = enqueue()
+    failure = JobFailure.terminal("c", "m").retry_not_before(timedelta(days=1))
+
+    settled = run(complete_job_failure, claim().lease, failure)
+    [attempt] = run(list_job_attempts, job_id, scope=EVERYTHING)
+
+    assert settled.status is JobStatus.DEAD_LETTERED
+    assert attempt.retry_delay_ms is None

@@ -98,7 +98,7 @@ def test_a_repeat_under_the_same_key_finds_the_first_job(run, define):
     assert first.disposition is EnqueueDisposition.INSERTED
     assert second.disposition is EnqueueDisposition.EXISTING
     assert second.job_id == first.job_id
-    assert run(count_jobs_by_status, scope=EVERYTHING)[JobStatus.PENDING] == 1
+    assert run(count_jobs_by_status, scope=EVERYTHING)[JobStatus.PENDING].count == 1
 
 
 def test_a_repeat_finds_the_job_whatever_became_of_it(run, enqueue, claim):
@@ -194,6 +194,7 @@ def test_keys_of_organizations_and_types_are_apart(run, define):
     assert len({o.job_id for o in outcomes}) == 3
 
 
+@pytest.mark.unaudited("the key has no snapshot")
 def test_a_row_from_before_requests_were_kept_is_named(
     run, define, connection, raises_code
 ):
@@ -253,7 +254,7 @@ def test_many_jobs_are_enqueued_all_or_none(run, define, raises_code):
     with raises_code("job.definition_not_found_or_disabled"):
         run(enqueue_jobs, requests)
 
-    assert run(count_jobs_by_status, scope=EVERYTHING)[JobStatus.PENDING] == 0
+    assert run(count_jobs_by_status, scope=EVERYTHING)[JobStatus.PENDING].count == 0
 
 
 def test_no_requests_are_no_jobs(run):

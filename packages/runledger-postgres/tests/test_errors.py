@@ -44,7 +44,8 @@ INSERT INTO job_events (job_id, event_type) VALUES (gen_random_uuid(), 'LEASED')
 
 
 def job_count(connection: psycopg.Connection[Any]) -> int:
-    return sum(count_jobs_by_status(connection, scope=EVERYTHING).values())
+    counts = count_jobs_by_status(connection, scope=EVERYTHING)
+    return sum(count.count for count in counts.values())
 
 
 @pytest.fixture

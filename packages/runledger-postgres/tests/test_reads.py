@@ -36,11 +36,11 @@ def test_pages_go_from_the_newest_to_the_oldest(run, enqueue):
     jobs = [enqueue() for _ in range(5)]
 
     first = run(list_jobs, scope=EVERYTHING, limit=2)
-    second = run(list_jobs, scope=EVERYTHING, limit=2, before_id=first.next_before_id)
-    third = run(list_jobs, scope=EVERYTHING, limit=2, before_id=second.next_before_id)
+    second = run(list_jobs, scope=EVERYTHING, limit=2, cursor=first.next_cursor)
+    third = run(list_jobs, scope=EVERYTHING, limit=2, cursor=second.next_cursor)
 
     assert ids(first) + ids(second) + ids(third) == jobs[::-1]
-    assert third.next_before_id is None
+    assert third.next_cursor is None
 
 
 def test_lists_are_filtered_by_status_type_and_prefix(run, enqueue, claim, define):
@@ -72,7 +72,7 @@ def test_a_scope_sees_its_own_jobs_only(run, enqueue):
     assert run(list_job_events, of_ada, scope=GLOBAL) == []
     assert run(list_job_events, of_ada, scope=Organization(ADA)) != []
     assert run(list_job_attempts, of_ada, scope=GLOBAL) == []
-    assert run(count_jobs_by_status, scope=GLOBAL)[JobStatus.PENDING] == 1
+    assert run(count_jobs_by_status, scope=GLOBAL)[JobStatus.PENDING].count == 1
 
 
 def test_events_come_in_pages_too(run, enqueue, claim):

@@ -22,7 +22,8 @@ REQUEST = JobEnqueue("mail.send", {"to": "ada"})
 
 
 def job_count(connection: psycopg.Connection[Any]) -> int:
-    return sum(count_jobs_by_status(connection, scope=EVERYTHING).values())
+    counts = count_jobs_by_status(connection, scope=EVERYTHING)
+    return sum(count.count for count in counts.values())
 
 
 def test_a_pool_commits_by_itself(run, define, connection):

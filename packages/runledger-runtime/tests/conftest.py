@@ -53,6 +53,14 @@ class FakeJob:
 
 
 @attrs.frozen
+class FakeLeaseReport:
+    """What a heartbeat said."""
+
+    renewed: set[Lease]
+    canceled: set[Lease]
+
+
+@attrs.frozen
 class FakeSettledJob:
     """What settling said."""
 
@@ -72,6 +80,7 @@ class FakeLedger:
     def __init__(self) -> None:
         self.due: deque[FakeJob] = deque()
         self.held: set[Lease] = set()
+        self.canceled: set[Lease] = set()
         self.outcomes: dict[UUID, Any] = {}
         self.definitions: list[JobDefinition] = []
         self.calls: defaultdict[str, list[Any]] = defaultdict(list)
@@ -108,9 +117,11 @@ class FakeLedger:
             self.held.add(job.lease)
         return chosen
 
-    async def heartbeat(self, leases: Any, **_: Any) -> set[Lease]:
+    async def heartbeat(self, leases: Any, **_: Any) -> FakeLeaseReport:
         await self._pass("heartbeat", list(leases))
-        return self.held & set(leases)
+        return FakeLeaseReport(
+            renewed=self.held & set(leases), canceled=self.canceled & set(leases)
+        )
 
     async def settle(self, outcomes: Any, **_: Any) -> list[Any]:
         await self._pass("settle", [outcome.lease.job_id for outcome in outcomes])

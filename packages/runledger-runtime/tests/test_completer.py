@@ -24,7 +24,7 @@ def broken() -> RunledgerError:
 
 @pytest.fixture
 def held():
-    return HeldJobs(100)
+    return HeldJobs(100, unsettled_limit=100)
 
 
 @pytest.fixture

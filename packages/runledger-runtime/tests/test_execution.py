@@ -39,7 +39,7 @@ class Bench:
     """An execution with its surroundings."""
 
     def __init__(self, nursery, registry, capacity, *, catches_interrupts):
-        self.held = HeldJobs(capacity)
+        self.held = HeldJobs(capacity, unsettled_limit=100)
         self.outcomes = {}
         self.execution = Execution(
             nursery,

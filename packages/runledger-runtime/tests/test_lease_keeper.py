@@ -14,7 +14,7 @@ TTL_SECONDS = 60
 
 @pytest.fixture
 def held():
-    return HeldJobs(100)
+    return HeldJobs(100, unsettled_limit=100)
 
 
 @pytest.fixture
@@ -82,6 +82,19 @@ async def test_a_lease_that_is_gone_ends_its_job_at_once(keeper, ledger, hold, c
 
     assert CancelReason.LEASE_LOST is gone.cancel_reason
     assert kept.cancel_reason is None
+
+
+async def test_a_job_that_was_canceled_ends_at_once_and_the_log_says_so(
+    keeper, ledger, hold, clock, caplog
+):
+    job = hold()
+    ledger.held.remove(job.lease)
+    ledger.canceled.add(job.lease)
+
+    await run_for(21, keeper)
+
+    assert CancelReason.LEASE_LOST is job.cancel_reason
+    assert "it was canceled" in caplog.text
 
 
 async def test_a_lease_that_is_gone_is_not_asked_for_again(keeper, ledger, hold, clock):

@@ -34,7 +34,9 @@ def catalog():
 @pytest.fixture
 def make(ledger, make_config):
     def make(catalog, **values):
-        return Supervisor(ledger, catalog, **{"config": make_config(), **values})
+        return Supervisor(
+            ledger, **{"config": make_config(), "catalog": catalog, **values}
+        )
 
     return make
 
@@ -43,7 +45,7 @@ def test_run_works_until_nothing_is_due_and_says_ok(make, ledger, catalog):
     for _ in range(10):
         ledger.add()
 
-    exit_code = make(catalog, stop_when_idle=True).run()
+    exit_code = make(catalog).run(stop_when_idle=True)
 
     assert ExitCode.OK is exit_code
     assert 10 == len(ledger.outcomes)
@@ -51,14 +53,16 @@ def test_run_works_until_nothing_is_due_and_says_ok(make, ledger, catalog):
 
 
 async def test_definitions_are_stored_before_work_starts(make, ledger, catalog):
-    await make(catalog, stop_when_idle=True).run_async()
+    await make(catalog).run_async(stop_when_idle=True)
 
     assert [JobDefinition("test.job", max_attempts=3)] == ledger.definitions
     assert ["check", "sync_definitions", "claim"] == list(ledger.calls)[:3]
 
 
 async def test_a_registry_leaves_the_definitions_alone(make, ledger, catalog):
-    await make(catalog.to_registry(), stop_when_idle=True).run_async()
+    supervisor = make(None, registry=catalog.to_registry())
+
+    await supervisor.run_async(stop_when_idle=True)
 
     assert [] == ledger.definitions
 
@@ -133,18 +137,27 @@ async def test_a_failed_start_is_raised_where_somebody_can_catch_it(
 def test_settings_from_the_environment_are_checked(ledger, catalog, monkeypatch):
     monkeypatch.setenv("JOBS_CLAIM_BATCH_SIZE", "many")
 
-    assert ExitCode.MISCONFIGURED is Supervisor(ledger, catalog).run()
+    assert ExitCode.MISCONFIGURED is Supervisor(ledger, catalog=catalog).run()
 
 
-@pytest.mark.parametrize("empty", [None, JobCatalog(), JobRegistry()])
-async def test_a_worker_needs_a_handler(make, empty, raises_code):
+@pytest.mark.parametrize(
+    "handlers",
+    [{}, {"catalog": JobCatalog()}, {"registry": JobRegistry()}],
+    ids=["none", "catalog", "registry"],
+)
+async def test_a_worker_needs_a_handler(ledger, handlers, raises_code):
     with raises_code("runtime.missing_catalog"):
-        await make(empty).run_async()
+        await Supervisor(ledger, **handlers).run_async()
+
+
+def test_a_catalog_and_a_registry_are_one_too_many(ledger, catalog):
+    with pytest.raises(TypeError, match="not both"):
+        Supervisor(ledger, catalog=catalog, registry=JobRegistry())
 
 
 async def test_a_supervisor_runs_once(make, catalog, raises_code):
-    supervisor = make(catalog, stop_when_idle=True)
-    await supervisor.run_async()
+    supervisor = make(catalog)
+    await supervisor.run_async(stop_when_idle=True)
 
     with raises_code("runtime.already_running"):
         await supervisor.run_async()
@@ -208,7 +221,7 @@ async def test_cancelling_it_leaves_jobs_to_their_leases(make, ledger):
 
 
 async def test_the_exit_says_that_nothing_was_left(make, catalog):
-    exits = await make(catalog, stop_when_idle=True).run_async()
+    exits = await make(catalog).run_async(stop_when_idle=True)
 
     assert RuntimeLoopExit.COMPLETED is exits
 
@@ -216,4 +229,4 @@ async def test_the_exit_says_that_nothing_was_left(make, catalog):
 @pytest.mark.parametrize("database", [None, "postgresql://localhost", object()])
 def test_what_is_no_pool_is_refused(database, catalog):
     with pytest.raises(TypeError, match="ConnectionPool"):
-        Supervisor(database, catalog)
+        Supervisor(database, catalog=catalog)

@@ -142,6 +142,22 @@ async def test_claims_overlap_with_running_and_settling(work, ledger, clock):
     assert trio.current_time() <= 7
 
 
+async def test_claims_do_not_run_ahead_of_completions(work, ledger, clock):
+    ledger.delays_seconds["settle"] = 10
+    most_held = [0]
+
+    async def note(context, payload):
+        most_held[0] = max(most_held[0], len(ledger.held))
+
+    for _ in range(500):
+        ledger.add()
+
+    await work(note, max_global_concurrency=20, claim_batch_size=5)
+
+    assert 20 < most_held[0] <= 30
+    assert 500 == len(ledger.outcomes)
+
+
 async def test_an_outage_is_ridden_out(work, ledger, clock, caplog):
     ledger.add()
     ledger.failures["claim"].extend(unreachable() for _ in range(6))

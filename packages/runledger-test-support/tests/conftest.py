@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import textwrap
 import uuid
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS runledger_migrations (
 )
 """
 CHILD_SECONDS = 120
+# By name and alone: quick, and the same whether or not the distribution is installed.
+PLUGIN_OPTIONS = ["-p", "runledger_test_support.plugin"]
 
 
 @pytest.fixture
@@ -95,10 +97,26 @@ def run_python(start_python):
 
 
 @pytest.fixture
+def wait_for_end():
+    """Wait until a process has ended that is not our child."""
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("needs process descriptors")
+
+    def wait(pid):
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        ended, _, _ = select.select([descriptor], [], [], CHILD_SECONDS)
+        os.close(descriptor)
+        assert ended, "the process is still there"
+
+    return wait
+
+
+@pytest.fixture
 def run_pytest(tmp_path, child_environment):
     """Run pytest over a foreign project that consists of one test file."""
-    is_installed = metadata.entry_points(group="pytest11", name="runledger")
-    plugin = [] if is_installed else ["-p", "runledger_test_support.plugin"]
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider\n"
     )
@@ -106,9 +124,13 @@ def run_pytest(tmp_path, child_environment):
     def run(tests, *options, environment=None):
         (tmp_path / "test_foreign.py").write_text(textwrap.dedent(tests))
         return subprocess.run(
-            [sys.executable, "-m", "pytest", *plugin, *options],
+            [sys.executable, "-m", "pytest", *PLUGIN_OPTIONS, *options],
             cwd=tmp_path,
-            env={**child_environment, **(environment or {})},
+            env={
+                **child_environment,
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                **(environment or {}),
+            },
             check=False,
             capture_output=True,
             text=True,

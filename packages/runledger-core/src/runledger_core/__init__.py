@@ -1,15 +1,23 @@
 """
 Contracts of Runledger: types, statuses, transitions, validation; no I/O.
 
-Everything public is here; modules with an underscore are not. Besides, two modules
+Everything public is here; modules with an underscore are not. Besides, some modules
 have an address of their own: ``runledger_core.errors`` with ``runledger_core.codes``,
-the table of codes, and ``runledger_core.migrations``, which loads vendored sets.
+the table of codes; ``runledger_core.migrations``, which loads vendored sets; and
+``runledger_core.workflows``, which is imported only where workflows are built.
 """
 
 from __future__ import annotations
 
 from ._completion import JobCompletion
 from ._context import JobContext
+from ._cron import (
+    MAX_JITTER_SECONDS,
+    CronExpression,
+    jittered_fire_at,
+    next_fire_at,
+    next_fire_at_after_firing,
+)
 from ._definition import JobDefinition
 from ._enqueue import JobEnqueue
 from ._failures import DeadLetterReason, JobDeadLetterInfo, JobFailure, is_retryable
@@ -19,6 +27,9 @@ from ._identifiers import (
     check_identifier,
     check_uuid,
     identifier_field,
+)
+from ._instants import (
+    check_instant,
 )
 from ._json import MAX_JSON_DEPTH, JsonInput, JsonValue, check_json
 from ._lease import Lease
@@ -30,6 +41,10 @@ from ._migration_difference import (
 from ._migration_set import Migration, MigrationSet, load_migrations
 from ._numbers import check_whole_number
 from ._retry import Jitter, ReferenceRetryPolicy, RetryDelay, RetryPolicy
+from ._schedule import (
+    JobSchedule,
+    check_schedule_name,
+)
 from ._scopes import (
     EVERYTHING,
     GLOBAL,
@@ -50,6 +65,7 @@ from ._statuses import (
     WorkflowRunStatus,
     WorkflowStepStatus,
 )
+from ._text import MAX_TEXT_BYTES, check_text
 from ._transitions import (
     JOB_TRANSITIONS,
     OPTIONAL_EVENT_TYPES,
@@ -70,13 +86,16 @@ __all__ = [
     "IDENTIFIER_WHITESPACE",
     "JOB_TRANSITIONS",
     "MAX_IDENTIFIER_BYTES",
+    "MAX_JITTER_SECONDS",
     "MAX_JSON_DEPTH",
+    "MAX_TEXT_BYTES",
     "OPTIONAL_EVENT_TYPES",
     "WORKFLOW_RUN_TRANSITIONS",
     "WORKFLOW_STEP_TRANSITIONS",
     "AttemptOutcome",
     "CodeEntry",
     "CodeKind",
+    "CronExpression",
     "DeadLetterReason",
     "DependencyReleaseMode",
     "ErrorCategory",
@@ -91,6 +110,7 @@ __all__ = [
     "JobEnqueue",
     "JobEventType",
     "JobFailure",
+    "JobSchedule",
     "JobStage",
     "JobStatus",
     "JobTrigger",
@@ -116,12 +136,18 @@ __all__ = [
     "WorkflowStepStatus",
     "WorkflowStepTrigger",
     "check_identifier",
+    "check_instant",
     "check_json",
+    "check_schedule_name",
+    "check_text",
     "check_uuid",
     "check_whole_number",
     "compare_migrations",
     "identifier_field",
     "is_retryable",
+    "jittered_fire_at",
     "job_snapshot",
     "load_migrations",
+    "next_fire_at",
+    "next_fire_at_after_firing",
 ]

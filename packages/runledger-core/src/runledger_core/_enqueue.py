@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime  # noqa: TC003 - cattrs resolves the hints
 from uuid import UUID  # noqa: TC003 - cattrs resolves the hints of attrs classes
 
 import attrs
 
 from ._identifiers import check_identifier, check_uuid
+from ._instants import check_instant
 from ._json import JsonInput, JsonValue, check_json
 from ._numbers import MIN_INT32, check_whole_number
 from ._statuses import JobStage
-from .errors import ValidationError
 
 
 def _job_type(value: str) -> str:
@@ -45,31 +45,7 @@ def _timeout_seconds(value: int | None) -> int | None:
 
 
 def _next_run_at(value: datetime | None) -> datetime | None:
-    """Return the instant as a plain datetime in UTC."""
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        detail = f"it is of type {type(value).__name__}"
-        raise ValidationError("job.invalid_next_run_at", detail)
-    if value.utcoffset() is None:
-        raise ValidationError("job.invalid_next_run_at", "it has no time zone")
-    try:
-        utc = value.astimezone(UTC)
-    except OverflowError:
-        detail = "it is out of range in UTC"
-        raise ValidationError("job.invalid_next_run_at", detail) from None
-    # Rebuilt field by field: subclasses carry more than microseconds, and the
-    # snapshot of a keyed request must not depend on the class that carried it.
-    return datetime(
-        utc.year,
-        utc.month,
-        utc.day,
-        utc.hour,
-        utc.minute,
-        utc.second,
-        utc.microsecond,
-        tzinfo=UTC,
-    )
+    return None if value is None else check_instant(value, "job.invalid_next_run_at")
 
 
 def _idempotency_key(value: str | None) -> str | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import MINYEAR, UTC, datetime, timedelta
 from enum import StrEnum
 
 import attrs
 
 from ._identifiers import check_identifier
+from ._numbers import MAX_INT32
 from ._statuses import FailureKind
 from .errors import ValidationError
 
 _RETRYABLE_KINDS = frozenset(
     {FailureKind.RETRYABLE, FailureKind.TIMEOUT, FailureKind.LEASE_EXPIRED}
 )
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def is_retryable(kind: FailureKind) -> bool:
@@ -39,6 +43,8 @@ class JobFailure(Exception):  # noqa: N818 - an outcome that handlers report
     kind: FailureKind
     code: str
     message: str
+    not_before: timedelta | datetime | None
+    """When the failure itself wants to be tried again at the earliest."""
 
     def __init__(self, kind: FailureKind, code: str, message: str) -> None:
         super().__init__(kind, code, message)
@@ -48,6 +54,7 @@ class JobFailure(Exception):  # noqa: N818 - an outcome that handlers report
             raise ValidationError("job.invalid_failure_kind") from None
         self.code = check_identifier(code, "failure code")
         self.message = _storable(message)
+        self.not_before = None
 
     @classmethod
     def retryable(cls, code: str, message: str) -> JobFailure:
@@ -74,6 +81,23 @@ class JobFailure(Exception):  # noqa: N818 - an outcome that handlers report
         """Fail because the lease was lost; tried again like a retryable failure."""
         return cls(FailureKind.LEASE_EXPIRED, code, message)
 
+    def retry_not_before(self, when: timedelta | datetime) -> JobFailure:
+        """
+        Ask not to be tried again before *when*, and return this failure.
+
+        Of this and the retry policy's own time the later one counts. Failures that
+        are not tried again ignore it, as does a time that has passed.
+
+        Args:
+            when: a delay, rounded up to whole milliseconds and at most 24 days, or a
+                point in time with a time zone.
+
+        Raises:
+            ValidationError: ``job.invalid_retry_timing``.
+        """
+        self.not_before = _not_before(when)
+        return self
+
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
 
@@ -85,6 +109,28 @@ def _storable(message: str) -> str:
     """Return the text with what PostgreSQL's text cannot hold replaced."""
     text = str(message).replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.encode(errors="replace").decode()
+
+
+def _not_before(when: timedelta | datetime) -> timedelta | datetime | None:
+    if isinstance(when, timedelta):
+        delay = -(-when // _MILLISECOND) * _MILLISECOND
+        if delay > MAX_INT32 * _MILLISECOND:
+            raise ValidationError("job.invalid_retry_timing", "it is too far ahead")
+        return delay if delay > timedelta() else None
+    if not isinstance(when, datetime):
+        raise ValidationError(
+            "job.invalid_retry_timing", f"it is of type {type(when).__name__}"
+        )
+    if when.utcoffset() is None:
+        raise ValidationError("job.invalid_retry_timing", "it has no time zone")
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        if when.year == MINYEAR:
+            return None  # before all that can be told, so it has passed
+        raise ValidationError(
+            "job.invalid_retry_timing", "it is too far ahead"
+        ) from None
 
 
 class DeadLetterReason(StrEnum):

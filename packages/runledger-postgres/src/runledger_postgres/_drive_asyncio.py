@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from ._steps import Batch
+from ._steps import Batch, Copy
 from ._transactions import TransactionMode, transaction_mode
 from ._translate import translate, translate_commit
 
@@ -50,7 +50,7 @@ async def _bracketed(
     )
     if mode is TransactionMode.OPEN:
         try:
-            return await _converse(connection, steps)
+            return await _converse(connection, steps, mode)
         except BaseException:
             if not connection.closed:
                 await connection.rollback()
@@ -58,7 +58,7 @@ async def _bracketed(
     is_ready_to_commit = False
     try:
         async with connection.transaction():
-            value = await _converse(connection, steps)
+            value = await _converse(connection, steps, mode)
             is_ready_to_commit = mode is TransactionMode.OWN
     except psycopg.Error as error:
         coded = translate_commit(error) if is_ready_to_commit else translate(error)
@@ -66,13 +66,15 @@ async def _bracketed(
     return value
 
 
-async def _converse(connection: psycopg.AsyncConnection[Any], steps: Steps[T]) -> T:
+async def _converse(
+    connection: psycopg.AsyncConnection[Any], steps: Steps[T], mode: TransactionMode
+) -> T:
     """Hand each step to the server and its rows, or its error, back."""
     try:
         step = next(steps)
         while True:
             try:
-                answer = await _answer(connection, step)
+                answer = await _answer(connection, step, mode)
             except psycopg.Error as error:
                 step = steps.throw(translate(error))
             else:
@@ -83,22 +85,38 @@ async def _converse(connection: psycopg.AsyncConnection[Any], steps: Steps[T]) -
 
 
 async def _answer(
-    connection: psycopg.AsyncConnection[Any], step: Step
-) -> Rows | list[Rows]:
-    if not isinstance(step, Batch):
-        return await _fetched(await _executed(connection, step))
-    async with connection.pipeline():
-        cursors = [await _executed(connection, call) for call in step.calls]
-    return [await _fetched(cursor) for cursor in cursors]
+    connection: psycopg.AsyncConnection[Any], step: Step, mode: TransactionMode
+) -> Rows | list[Rows] | int:
+    match step:
+        case Batch():
+            async with connection.pipeline():
+                cursors = [
+                    await _executed(connection, call, mode) for call in step.calls
+                ]
+            return [await _fetched(cursor) for cursor in cursors]
+        case Copy():
+            return await _copied(connection, step)
+        case _:
+            return await _fetched(await _executed(connection, step, mode))
+
+
+async def _copied(connection: psycopg.AsyncConnection[Any], step: Copy) -> int:
+    async with psycopg.AsyncCursor(connection) as cursor:
+        async with cursor.copy(step.statement.query) as copy:
+            for row in step.rows:
+                await copy.write_row(row)
+        return cursor.rowcount
 
 
 async def _executed(
-    connection: psycopg.AsyncConnection[Any], call: Call
+    connection: psycopg.AsyncConnection[Any], call: Call, mode: TransactionMode
 ) -> psycopg.AsyncCursor[Any]:
     # Not connection.cursor(): the host may have set a cursor class of its own,
     # with another style of parameters.
     cursor = psycopg.AsyncCursor(connection, row_factory=dict_row)
-    return await cursor.execute(call.statement.query, call.params)
+    owns = mode is TransactionMode.OWN
+    query = call.statement.query if owns else call.statement.joined_query
+    return await cursor.execute(query, call.params)
 
 
 async def _fetched(cursor: psycopg.AsyncCursor[Any]) -> Rows:

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from ._steps import Batch
+from ._steps import Batch, Copy
 from ._transactions import TransactionMode, transaction_mode
 from ._translate import translate, translate_commit
 
@@ -46,7 +46,7 @@ def _bracketed(
     )
     if mode is TransactionMode.OPEN:
         try:
-            return _converse(connection, steps)
+            return _converse(connection, steps, mode)
         except BaseException:
             if not connection.closed:
                 connection.rollback()
@@ -54,7 +54,7 @@ def _bracketed(
     is_ready_to_commit = False
     try:
         with connection.transaction():
-            value = _converse(connection, steps)
+            value = _converse(connection, steps, mode)
             is_ready_to_commit = mode is TransactionMode.OWN
     except psycopg.Error as error:
         coded = translate_commit(error) if is_ready_to_commit else translate(error)
@@ -62,13 +62,15 @@ def _bracketed(
     return value
 
 
-def _converse(connection: psycopg.Connection[Any], steps: Steps[T]) -> T:
+def _converse(
+    connection: psycopg.Connection[Any], steps: Steps[T], mode: TransactionMode
+) -> T:
     """Hand each step to the server and its rows, or its error, back."""
     try:
         step = next(steps)
         while True:
             try:
-                answer = _answer(connection, step)
+                answer = _answer(connection, step, mode)
             except psycopg.Error as error:
                 step = steps.throw(translate(error))
             else:
@@ -78,19 +80,37 @@ def _converse(connection: psycopg.Connection[Any], steps: Steps[T]) -> T:
         return value
 
 
-def _answer(connection: psycopg.Connection[Any], step: Step) -> Rows | list[Rows]:
-    if not isinstance(step, Batch):
-        return _fetched(_executed(connection, step))
-    with connection.pipeline():
-        cursors = [_executed(connection, call) for call in step.calls]
-    return [_fetched(cursor) for cursor in cursors]
+def _answer(
+    connection: psycopg.Connection[Any], step: Step, mode: TransactionMode
+) -> Rows | list[Rows] | int:
+    match step:
+        case Batch():
+            with connection.pipeline():
+                cursors = [_executed(connection, call, mode) for call in step.calls]
+            return [_fetched(cursor) for cursor in cursors]
+        case Copy():
+            return _copied(connection, step)
+        case _:
+            return _fetched(_executed(connection, step, mode))
 
 
-def _executed(connection: psycopg.Connection[Any], call: Call) -> psycopg.Cursor[Any]:
+def _copied(connection: psycopg.Connection[Any], step: Copy) -> int:
+    with psycopg.Cursor(connection) as cursor:
+        with cursor.copy(step.statement.query) as copy:
+            for row in step.rows:
+                copy.write_row(row)
+        return cursor.rowcount
+
+
+def _executed(
+    connection: psycopg.Connection[Any], call: Call, mode: TransactionMode
+) -> psycopg.Cursor[Any]:
     # Not connection.cursor(): the host may have set a cursor class of its own,
     # with another style of parameters.
     cursor = psycopg.Cursor(connection, row_factory=dict_row)
-    return cursor.execute(call.statement.query, call.params)
+    owns = mode is TransactionMode.OWN
+    query = call.statement.query if owns else call.statement.joined_query
+    return cursor.execute(query, call.params)
 
 
 def _fetched(cursor: psycopg.Cursor[Any]) -> Rows:

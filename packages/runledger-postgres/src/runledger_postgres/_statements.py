@@ -9,6 +9,8 @@ import attrs
 
 from runledger_core import EverythingScope, GlobalScope, Organization
 
+from ._bounds import BOUND_CTE, BOUND_MARK, UNBOUND_CTE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.resources.abc import Traversable
@@ -33,17 +35,25 @@ class Statement:
     The name goes to the server as a leading comment, so that ``pg_stat_activity``
     shows it: a trailing one would be cut off with all that lies beyond
     ``track_activity_query_size``.
+
+    ``query`` is for a transaction of the operation's own, and bounds its waits where
+    the file says so; ``joined_query`` leaves the caller's transaction as it is.
     """
 
     name: str
     sql: str
     query: bytes = attrs.field(init=False, repr=False, eq=False)
+    joined_query: bytes = attrs.field(init=False, repr=False, eq=False)
 
     @query.default
     def _named(self) -> bytes:
         # Bytes, because psycopg accepts a text only when a type checker can see that
         # it is a literal; ours comes from a file.
         return f"/* runledger:{self.name} */\n{self.sql}".encode()
+
+    @joined_query.default
+    def _named_for_callers(self) -> bytes:
+        return self.query.replace(BOUND_CTE.encode(), UNBOUND_CTE.encode())
 
 
 @attrs.frozen
@@ -110,7 +120,8 @@ def _source(name: str) -> str:
     """Return the statement without its comment lines, which are for the reader."""
     text = (_root() / f"{name}.sql").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
-    return "\n".join(line for line in lines if line.strip())
+    sql = "\n".join(line for line in lines if line.strip())
+    return sql.replace(BOUND_MARK, BOUND_CTE)
 
 
 def _root() -> Traversable:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _BY_CONSTRAINT: Final = {
     "fk_job_queue_job_type": "job.definition_not_found",
     "fk_job_queue_organization": "job.organization_not_found",
+    "fk_job_logs_job": "job.not_found",
     "fk_job_runtime_configs_job_type": "job.definition_not_found",
+    "fk_job_schedules_job_type": "job.definition_not_found",
     "uq_job_queue_type_idempotency_global": "job.already_enqueued",
     "uq_job_queue_type_idempotency_org": "job.already_enqueued",
     "uq_workflow_runs_type_idempotency_global": "workflow.already_enqueued",

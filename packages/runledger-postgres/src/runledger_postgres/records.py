@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  attrs resolves these at run time
+from collections.abc import Mapping  # noqa: TC003  attrs resolves these at run time
+from datetime import datetime  # noqa: TC003
 from decimal import Decimal  # noqa: TC003
 from enum import StrEnum
 from uuid import UUID  # noqa: TC003
@@ -20,15 +21,25 @@ from runledger_core import (
 
 __all__ = [
     "ClaimedJob",
+    "CountPrecision",
+    "DeferredLease",
     "EnqueueDisposition",
+    "HeartbeatReport",
     "JobAttemptRecord",
     "JobDefinitionRecord",
     "JobEnqueueOutcome",
     "JobEventRecord",
     "JobPage",
+    "JobProgress",
     "JobRecord",
+    "JobRuntimeConfigRecord",
     "JobSummary",
+    "KeyedJobPayload",
+    "ReapReport",
+    "ReapedLease",
+    "ReleasedClaim",
     "SettledJob",
+    "StatusCount",
 ]
 
 
@@ -61,6 +72,18 @@ class JobDefinitionRecord:
 
 
 @attrs.frozen
+class JobRuntimeConfigRecord:
+    """The application's settings for a job type."""
+
+    job_type: str
+    schema_version: int
+    config: Mapping[str, JsonValue] = attrs.field(repr=False)
+    updated_by_user_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@attrs.frozen
 class JobEnqueueOutcome:
     """The job an enqueue stands for now, whoever inserted it."""
 
@@ -83,6 +106,102 @@ class ClaimedJob:
     max_attempts: int
     timeout_seconds: int
     lease_expires_at: datetime
+
+
+@attrs.frozen
+class HeartbeatReport:
+    """
+    What became of each lease that a heartbeat asked for; each is in one of the three.
+
+    ``renewed`` has the new expiry. ``canceled`` are over because somebody canceled the
+    job, ``lost`` for any other reason; the work under both must stop.
+    """
+
+    renewed: Mapping[Lease, datetime] = attrs.field(factory=dict)
+    canceled: frozenset[Lease] = frozenset()
+    lost: frozenset[Lease] = frozenset()
+
+
+@attrs.frozen
+class JobProgress:
+    """What a job's row says after a report: stored values and new ones together."""
+
+    stage: str
+    progress_done: int | None
+    progress_total: int | None
+    lease_expires_at: datetime
+
+
+@attrs.frozen
+class ReapedLease:
+    """
+    A job whose lease expired, and what became of it.
+
+    ``next_run_at`` is set when it will be tried again. Payload and checkpoint are
+    there for a dead letter only, for whoever wants to be told of it.
+    ``started_without_renewal_heartbeat`` says that the work began and that the lease
+    was never renewed: the job may have taken its worker down.
+    """
+
+    lease: Lease
+    job_type: str
+    organization_id: UUID | None
+    max_attempts: int
+    status: JobStatus
+    next_run_at: datetime | None
+    dead_letter_reason: DeadLetterReason | None
+    started_without_renewal_heartbeat: bool
+    payload: JsonValue = attrs.field(default=None, repr=False)
+    checkpoint: JsonValue = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen
+class DeferredLease:
+    """
+    An expired lease that could not be reaped, and why.
+
+    ``deferred_until`` is None when the row could not even be put off: the reaper will
+    meet it again at once.
+    """
+
+    lease: Lease
+    job_type: str
+    code: str
+    sqlstate: str | None
+    deferred_until: datetime | None
+
+
+@attrs.frozen
+class ReapReport:
+    """
+    What one pass of the reaper did.
+
+    ``deferred`` tells of the first 16 rows that could not be reaped, ``deferred_count``
+    has them all. ``has_more`` asks for another pass: there may be more to do.
+    """
+
+    reaped: tuple[ReapedLease, ...] = ()
+    deferred: tuple[DeferredLease, ...] = attrs.field(default=(), kw_only=True)
+    deferred_count: int = attrs.field(default=0, kw_only=True)
+    has_more: bool = attrs.field(default=False, kw_only=True)
+
+    @property
+    def retried_count(self) -> int:
+        """How many jobs will be tried again."""
+        return len(self.reaped) - self.dead_lettered_count
+
+    @property
+    def dead_lettered_count(self) -> int:
+        """How many jobs became dead letters."""
+        return sum(one.status is JobStatus.DEAD_LETTERED for one in self.reaped)
+
+
+@attrs.frozen
+class ReleasedClaim:
+    """A claim that was given back, and when its job is due again."""
+
+    lease: Lease
+    next_run_at: datetime
 
 
 @attrs.frozen
@@ -161,10 +280,43 @@ class JobSummary:
 
 @attrs.frozen
 class JobPage:
-    """A page of jobs, and where the next one starts (None after the last)."""
+    """
+    A page of jobs, and where the next one starts (None after the last).
+
+    The cursor is text that a URL can carry; what it says is nobody's business.
+    """
 
     items: tuple[JobSummary, ...]
-    next_before_id: UUID | None
+    next_cursor: str | None
+
+
+@attrs.frozen
+class KeyedJobPayload:
+    """The job that owns an idempotency key, and its payload as it is now."""
+
+    job_id: UUID
+    status: JobStatus = attrs.field(converter=JobStatus)
+    run_number: int
+    payload: JsonValue = attrs.field(repr=False)
+
+
+class CountPrecision(StrEnum):
+    """How a count is to be read."""
+
+    EXACT = "EXACT"
+    """As many as there are."""
+    ESTIMATED = "ESTIMATED"
+    """About as many, by the server's statistics; more than were counted exactly."""
+    AT_LEAST = "AT_LEAST"
+    """So many were counted, then the counting stopped."""
+
+
+@attrs.frozen
+class StatusCount:
+    """How many jobs are in a status."""
+
+    count: int
+    precision: CountPrecision = CountPrecision.EXACT
 
 
 @attrs.frozen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ._ledger import Ledger, Outcome, SettledJob
 
 _BATCH_SIZE: Final = 1000
+_SOON_SECONDS: Final = 1.0
 _NO_RETRY: Final = RetryPolicy()  # terminal failures ask for one and do not use it
 _logger = logging.getLogger("runledger_runtime")
 
@@ -105,8 +107,18 @@ class Completer:
                 continue
             self._held.forget(job)
             dead_count += result.dead_letter_reason is not None
+            if result.next_run_at is not None:
+                self._note_retry(result.next_run_at)
         if dead_count:
             _logger.warning("jobs became dead letters: %d", dead_count)
+
+    def _note_retry(self, next_run_at: datetime) -> None:
+        # Reckoned with this machine's clock: it decides only when an idle worker that
+        # is to stop may do so, and the database's decides when the job is due.
+        wait_seconds = (next_run_at - datetime.now(UTC)).total_seconds()
+        if wait_seconds <= _SOON_SECONDS:
+            due_at = trio.current_time() + wait_seconds
+            self._held.retry_due_at = max(self._held.retry_due_at, due_at)
 
     def _refused(self, job: HeldJob, outcome: Outcome, error: RunledgerError) -> None:
         """Deal with an outcome that was left alone while others were settled."""

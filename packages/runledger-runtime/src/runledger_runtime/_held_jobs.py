@@ -89,14 +89,24 @@ class HeldJobs:
     A job takes a slot until its handler has ended, and for a plain handler that is
     when its thread ends, even if the attempt was given up long before. So the process
     never runs more than its capacity, whatever its handlers do.
+
+    Args:
+        capacity: how many jobs may run at once.
+        unsettled_limit: how many more may be held whose outcomes wait. Where handlers
+            are faster than the database, claims would else run ahead of completions
+            until leases expired that nobody could settle in time.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, unsettled_limit: int) -> None:
         self.capacity = capacity
+        self._held_limit = capacity + unsettled_limit
         self._jobs: set[HeldJob] = set()
         self._active_count = 0
         self._stray_count = 0
         self._change: trio.Event | None = None
+        # When the last of the jobs becomes due again that failed and are to be tried
+        # again very soon, on trio's clock.
+        self.retry_due_at: float = -math.inf
 
     def __iter__(self) -> Iterator[HeldJob]:
         return iter(self._jobs)
@@ -112,7 +122,13 @@ class HeldJobs:
     @property
     def free_count(self) -> int:
         """How many more jobs can be started at once."""
-        return max(0, self.capacity - self._active_count - self._stray_count)
+        free_slots = self.capacity - self._active_count - self._stray_count
+        return max(0, min(free_slots, self._held_limit - len(self._jobs)))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is held, nor about to come back."""
+        return not self._jobs and trio.current_time() >= self.retry_due_at
 
     def add(self, job: HeldJob) -> None:
         """Take a slot for a job that was just claimed."""

@@ -13,12 +13,10 @@ from ._held_jobs import CancelReason
 from ._ticks import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from runledger_core import Lease
+    from collections.abc import Sequence
 
     from ._held_jobs import HeldJob, HeldJobs
-    from ._ledger import Ledger
+    from ._ledger import LeaseReport, Ledger
 
 _BEATS_PER_LEASE: Final = 3
 _LONGEST_MARGIN_SECONDS: Final = 5.0
@@ -67,7 +65,7 @@ class LeaseKeeper:
         """Ask once for the leases of these jobs; False if there was no answer."""
         asked_at = trio.current_time()
         try:
-            renewed = await self._ledger.heartbeat(
+            report = await self._ledger.heartbeat(
                 [job.lease for job in jobs],
                 lease_seconds=self._ttl_seconds,
                 timeout_seconds=min(self._beat_seconds, self._seconds_left(jobs)),
@@ -79,17 +77,20 @@ class LeaseKeeper:
                 error.internal_message(),
             )
             return False
-        self._accept(jobs, renewed, lease_until=asked_at + self._ttl_seconds)
+        self._accept(jobs, report, lease_until=asked_at + self._ttl_seconds)
         return True
 
     def _accept(
-        self, jobs: Sequence[HeldJob], renewed: Collection[Lease], *, lease_until: float
+        self, jobs: Sequence[HeldJob], report: LeaseReport, *, lease_until: float
     ) -> None:
         for job in jobs:
-            if job.lease in renewed:
+            if job.lease in report.renewed:
                 job.lease_until = lease_until
-            elif not job.is_ended:
-                # One that has ended meanwhile may just have been settled.
+            elif job.is_ended:
+                continue  # it may just have been settled
+            elif job.lease in report.canceled:
+                _give_up(job, "it was canceled")
+            else:
                 _give_up(job, "its lease is gone")
 
     def _worth_renewing(self) -> list[HeldJob]:

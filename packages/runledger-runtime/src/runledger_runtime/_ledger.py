@@ -74,6 +74,15 @@ class SettledJob(Protocol):
     def dead_letter_reason(self) -> DeadLetterReason | None: ...
 
 
+class LeaseReport(Protocol):
+    """What a heartbeat found; what is neither renewed nor canceled is lost."""
+
+    @property
+    def renewed(self) -> Collection[Lease]: ...
+    @property
+    def canceled(self) -> Collection[Lease]: ...
+
+
 class Ledger(Protocol):
     """
     What the loops ask of the ledger.
@@ -81,8 +90,8 @@ class Ledger(Protocol):
     Every method is one transaction, is deaf to cancellation from outside, and ends
     within *timeout_seconds*, if need be with `LedgerTimeoutError`. It raises no other
     errors than `RunledgerError`. So a claim that has been committed always reaches the
-    loop that asked for it, unless the time ran out: then its leases expire by
-    themselves.
+    loop that asked for it, unless the time ran out: then its jobs return to the queue,
+    at the latest when their leases expire.
     """
 
     async def check(self, *, timeout_seconds: float) -> None:
@@ -109,8 +118,8 @@ class Ledger(Protocol):
 
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
-    ) -> Collection[Lease]:
-        """Renew leases, and return those that are still held."""
+    ) -> LeaseReport:
+        """Renew leases, and say which are still held."""
         ...
 
     async def settle(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
+import threading
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-import attrs
 import psycopg
 import trio
 from psycopg_pool import ConnectionPool
 
 from runledger_core import compare_migrations, load_migrations
 from runledger_postgres import (
+    Asyncio,
+    Blocking,
     CommitUnconfirmedError,
     DatabaseConnectionError,
+    DefinitionSyncReport,
     QueryError,
     SchemaCompatibilityError,
     SettleFailure,
@@ -23,9 +25,9 @@ from runledger_postgres import (
     claim_jobs,
     complete_jobs,
     ensure_schema_compatible_after_idempotency_cutover,
-    get_job_definition_by_type,
     heartbeat_jobs,
-    upsert_job_definition,
+    release_unstarted_claims,
+    sync_job_definitions,
 )
 
 from ._ledger import Succeeded
@@ -35,9 +37,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from runledger_core import JobDefinition, Lease, RunledgerError
-    from runledger_postgres import ClaimedJob, JobSettlement, SettledJob
+    from runledger_postgres import (
+        ClaimedJob,
+        HeartbeatReport,
+        JobSettlement,
+        SettledJob,
+    )
 
     from ._ledger import Ledger, Outcome
+
+# The rest of the package gets what it needs of the storage layer from here.
+__all__ = [
+    "Asyncio",
+    "Blocking",
+    "DefinitionSyncReport",
+    "Pool",
+    "PostgresLedger",
+    "ledger_over",
+    "sync_job_definitions",
+]
 
 T = TypeVar("T")
 
@@ -47,7 +65,7 @@ Pool: TypeAlias = "ConnectionPool[Any]"
 # ran out while the network holds their threads.
 _THREADS_COUNT = 8
 _CONNECT_SECONDS = 10
-_logger = logging.getLogger("runledger_runtime")
+_TOO_LATE = "the claim took longer than its worker waited"
 
 
 class PostgresLedger:
@@ -56,8 +74,9 @@ class PostgresLedger:
 
     A call is deaf to cancellation from outside, so that what a claim committed always
     comes back to who asked. It is bounded in time instead: beyond that its thread is
-    left behind, and `LedgerTimeoutError` says that the outcome is not known. What such
-    a call has claimed comes back to the queue when the leases expire.
+    left behind, and `LedgerTimeoutError` says that the outcome is not known. A claim
+    that succeeds after that is given back at once; if that fails as well, its jobs
+    return to the queue when their leases expire.
 
     Args:
         pool: at least three connections, else the worker's calls wait for each other.
@@ -91,7 +110,7 @@ class PostgresLedger:
         self, definitions: Sequence[JobDefinition], *, timeout_seconds: float
     ) -> None:
         """Store the definitions; a type that was disabled there stays disabled."""
-        await self._call(timeout_seconds, _sync_definitions, self._pool, definitions)
+        await self._call(timeout_seconds, sync_job_definitions, self._pool, definitions)
 
     async def claim(
         self,
@@ -103,24 +122,32 @@ class PostgresLedger:
         timeout_seconds: float,
     ) -> Sequence[ClaimedJob]:
         """Lease up to *limit* due jobs of these types."""
+        handover = _Handover(self._pool)
 
         def claim() -> list[ClaimedJob]:
-            return claim_jobs(
+            claimed = claim_jobs(
                 self._pool,
                 worker_id=worker_id,
                 lease_seconds=lease_seconds,
                 limit=limit,
                 job_types=job_types,
             )
+            return handover.offer(claimed)
 
-        return await self._call(timeout_seconds, claim)
+        try:
+            return await self._call(timeout_seconds, claim)
+        except LedgerTimeoutError:
+            claimed = handover.give_up()
+            if claimed is None:
+                raise
+            return claimed
 
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
-    ) -> Collection[Lease]:
-        """Renew leases, and return those that are still held."""
+    ) -> HeartbeatReport:
+        """Renew leases, and say which are still held."""
 
-        def heartbeat() -> Collection[Lease]:
+        def heartbeat() -> HeartbeatReport:
             return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
 
         return await self._call(timeout_seconds, heartbeat)
@@ -171,6 +198,32 @@ class PostgresLedger:
         ensure_schema_compatible_after_idempotency_cutover(self._pool)
 
 
+class _Handover:
+    """Pass claimed jobs from their thread to who waits, or back if nobody does."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._claimed: list[ClaimedJob] | None = None
+        self._is_given_up = False
+
+    def offer(self, claimed: list[ClaimedJob]) -> list[ClaimedJob]:
+        """Come from the thread with what was claimed."""
+        with self._lock:
+            self._claimed = claimed
+            if not self._is_given_up:
+                return claimed
+        leases = [job.lease for job in claimed]
+        release_unstarted_claims(self._pool, leases, reason=_TOO_LATE)
+        return []
+
+    def give_up(self) -> list[ClaimedJob] | None:
+        """Wait no longer; return what came at the very last moment."""
+        with self._lock:
+            self._is_given_up = True
+            return self._claimed
+
+
 def ledger_over(database: Pool | Ledger) -> Ledger:
     """Return the ledger of a pool; a ledger is one already."""
     if hasattr(database, "settle"):
@@ -184,38 +237,6 @@ def _try_to_connect(pool: Pool) -> None:
     kwargs = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
     arguments = {"connect_timeout": _CONNECT_SECONDS, **(kwargs or {})}
     pool.connection_class.connect(conninfo, **arguments).close()
-
-
-def _sync_definitions(pool: Pool, definitions: Sequence[JobDefinition]) -> None:
-    """
-    Store definitions one by one, in the order of their types.
-
-    One that is there already is read and not written: writing waits for every
-    transaction that is enqueueing jobs of the type.
-    """
-    for definition in sorted(definitions, key=lambda one: one.job_type):
-        stored = get_job_definition_by_type(pool, definition.job_type)
-        wanted = definition
-        if stored is not None and not stored.is_enabled:
-            wanted = attrs.evolve(definition, is_enabled=False)
-        if stored is None or not _is_stored(wanted, stored):
-            upsert_job_definition(pool, wanted)
-
-
-def _is_stored(definition: JobDefinition, stored: Any) -> bool:
-    return (
-        definition.version,
-        definition.max_attempts,
-        definition.timeout_seconds,
-        definition.priority,
-        definition.is_enabled,
-    ) == (
-        stored.version,
-        stored.max_attempts,
-        stored.default_timeout_seconds,
-        stored.default_priority,
-        stored.is_enabled,
-    )
 
 
 def _settle(

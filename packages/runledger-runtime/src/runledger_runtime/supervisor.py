@@ -14,7 +14,6 @@ from runledger_core import RunledgerError
 from ._postgres_ledger import ledger_over
 from ._signals import can_watch_signals, watch_signals
 from ._stop import Stop
-from .catalog import JobCatalog
 from .config import JobsConfig
 from .errors import SupervisorError
 from .worker import RuntimeLoopExit, run_worker_loop
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from ._ledger import Ledger
     from ._postgres_ledger import Pool
+    from .catalog import JobCatalog
     from .registry import JobRegistry
 
 __all__ = ["ExitCode", "Supervisor"]
@@ -66,25 +66,29 @@ class Supervisor:
     Args:
         database: a blocking psycopg pool with at least three connections, which may
             be unopened, or a ledger of your own.
-        catalog: the job types. A `JobRegistry` is for hosts that store their
-            definitions themselves.
         config: the settings; the default is ``JobsConfig.from_env()``.
-        stop_when_idle: stop as soon as no job is due and none runs, for scripts and
-            tests. A failed job that waits for its next attempt is not due.
+        catalog: the job types, whose definitions are stored at the start.
+        registry: the handlers instead, for hosts that store definitions themselves.
+
+    Raises:
+        TypeError: *database* is neither a pool nor a ledger, or there is a registry
+            beside the catalog.
     """
 
     def __init__(
         self,
         database: Pool | Ledger,
-        catalog: JobCatalog | JobRegistry | None,
-        *,
         config: JobsConfig | None = None,
-        stop_when_idle: bool = False,
+        *,
+        catalog: JobCatalog | None = None,
+        registry: JobRegistry | None = None,
     ) -> None:
+        if catalog is not None and registry is not None:
+            raise TypeError("a supervisor takes a catalog or a registry, not both")
         self._ledger = ledger_over(database)
-        self._catalog = catalog
         self._config = config
-        self._stop_when_idle = stop_when_idle
+        self._catalog = catalog
+        self._registry = registry
         self._stop = Stop()
         self._has_run = False
         self._failures: list[SupervisorError] = []
@@ -99,12 +103,16 @@ class Supervisor:
         """Whether somebody asked it to stop, or it stops by itself."""
         return self._stop.is_requested
 
-    def run(self) -> ExitCode:
+    def run(self, *, stop_when_idle: bool = False) -> ExitCode:
         """
         Run in this thread until it ends, and say how: for a script's ``sys.exit``.
 
         In the main thread SIGINT and SIGTERM ask it to stop, and a second one to stop
         at once. What keeps it from starting is logged in one line, without a traceback.
+
+        Args:
+            stop_when_idle: also stop as soon as no job is due and none runs, for
+                scripts and tests; see `run_worker_loop`.
 
         Raises:
             SupervisorError: ``runtime.already_running`` when it is run again.
@@ -112,7 +120,9 @@ class Supervisor:
         self._begin()
         self._stop.catches_interrupts = can_watch_signals()
         try:
-            loop_exit = trio.run(self._supervise, trio.TASK_STATUS_IGNORED)
+            loop_exit = trio.run(
+                self._supervise, stop_when_idle, trio.TASK_STATUS_IGNORED
+            )
         except RunledgerError as error:
             _logger.critical("%s", error.internal_message())
             return self._exit_code(error)
@@ -120,7 +130,10 @@ class Supervisor:
         return ExitCode.INTERRUPTED if is_interrupted else ExitCode.OK
 
     async def run_async(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self,
+        *,
+        stop_when_idle: bool = False,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> RuntimeLoopExit:
         """
         Run inside a trio program until it ends.
@@ -130,6 +143,7 @@ class Supervisor:
         expiry of its lease.
 
         Args:
+            stop_when_idle: as for `run`.
             task_status: told when the start-up checks have passed and work begins, for
                 ``await nursery.start(supervisor.run_async)``.
 
@@ -141,21 +155,23 @@ class Supervisor:
                 ``runtime.already_running`` when it is run again.
         """
         self._begin()
-        return await self._supervise(task_status)
+        return await self._supervise(stop_when_idle, task_status)
 
     def _begin(self) -> None:
         if self._has_run:
             raise SupervisorError("runtime.already_running")
         self._has_run = True
 
-    async def _supervise(self, task_status: trio.TaskStatus[None]) -> RuntimeLoopExit:
+    async def _supervise(
+        self, stop_when_idle: bool, task_status: trio.TaskStatus[None]
+    ) -> RuntimeLoopExit:
         # Errors are carried past the nursery by hand: it would wrap them in a group.
         error: RunledgerError | None = None
         async with trio.open_nursery() as nursery:
             if self._stop.catches_interrupts:
                 await nursery.start(watch_signals, self._stop)
             try:
-                await self._work(task_status)
+                await self._work(stop_when_idle, task_status)
             except RunledgerError as raised:
                 error = raised
             finally:
@@ -165,10 +181,12 @@ class Supervisor:
             raise error
         return _combined(self._exits)
 
-    async def _work(self, task_status: trio.TaskStatus[None]) -> None:
+    async def _work(
+        self, stop_when_idle: bool, task_status: trio.TaskStatus[None]
+    ) -> None:
         config = JobsConfig.from_env() if self._config is None else self._config
         config.validate()
-        registry, definitions = _handlers_and_definitions(self._catalog)
+        registry, definitions = self._handlers_and_definitions()
         seconds = config.database_timeout_seconds
         await self._ledger.check(timeout_seconds=seconds)
         await self._ledger.sync_definitions(definitions, timeout_seconds=seconds)
@@ -178,7 +196,7 @@ class Supervisor:
             registry,
             config,
             self._stop,
-            stop_when_idle=self._stop_when_idle,
+            stop_when_idle=stop_when_idle,
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._run_task, "worker", worker, name="worker")
@@ -190,6 +208,7 @@ class Supervisor:
             )
         if self._failures:
             raise self._failures[0]
+        _logger.info("%s ended: %s", config.worker_id, _combined(self._exits).value)
 
     async def _run_task(
         self, name: str, loop: Callable[[], Awaitable[RuntimeLoopExit]]
@@ -204,26 +223,26 @@ class Supervisor:
             self._failures.append(failure)
         self._stop.request()
 
+    def _handlers_and_definitions(
+        self,
+    ) -> tuple[JobRegistry, Sequence[JobDefinition]]:
+        definitions: Sequence[JobDefinition] = ()
+        registry = self._registry
+        if self._catalog is not None:
+            definitions = self._catalog.definitions()
+            registry = self._catalog.to_registry()
+        if registry is None:
+            raise SupervisorError("runtime.missing_catalog")
+        if not registry.registered_types:
+            raise SupervisorError("runtime.missing_catalog", "it has no handlers")
+        return registry, definitions
+
     def _exit_code(self, error: RunledgerError) -> ExitCode:
         if error.code == "runtime.task_failed":
             return ExitCode.FAILED
         if self._ledger.is_transient(error):
             return ExitCode.UNAVAILABLE
         return ExitCode.MISCONFIGURED
-
-
-def _handlers_and_definitions(
-    catalog: JobCatalog | JobRegistry | None,
-) -> tuple[JobRegistry, Sequence[JobDefinition]]:
-    if catalog is None:
-        raise SupervisorError("runtime.missing_catalog")
-    if isinstance(catalog, JobCatalog):
-        registry, definitions = catalog.to_registry(), catalog.definitions()
-    else:
-        registry, definitions = catalog, ()
-    if not registry.registered_types:
-        raise SupervisorError("runtime.missing_catalog", "it has no handlers")
-    return registry, definitions
 
 
 def _combined(exits: Sequence[RuntimeLoopExit]) -> RuntimeLoopExit:

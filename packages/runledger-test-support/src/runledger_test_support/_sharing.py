@@ -47,9 +47,10 @@ class ServerDesk:
 
     def close(self) -> None:
         """Stop answering; the server itself is not touched."""
-        with _call(self.address) as connection:
-            connection.send(STOP)
-        self._thread.join()
+        if self._thread.is_alive():  # nobody else would answer the call
+            with _call(self.address) as connection:
+                connection.send(STOP)
+            self._thread.join()
         self._listener.close()
 
     def _answer_all(self) -> None:

@@ -10,6 +10,7 @@ from ._definitions import DEFINITION_CODES
 from ._entry import CodeEntry, CodeKind, ErrorCategory, Layer
 from ._failures import FAILURE_CODES
 from ._jobs import JOB_CODES
+from ._retention import RETENTION_CODES
 from ._runtime import RUNTIME_CODES
 from ._schema import SCHEMA_CODES
 from ._values import VALUE_CODES
@@ -43,6 +44,7 @@ CODES: Mapping[str, CodeEntry] = _merge(
     DEFINITION_CODES,
     FAILURE_CODES,
     JOB_CODES,
+    RETENTION_CODES,
     RUNTIME_CODES,
     SCHEMA_CODES,
     VALUE_CODES,

@@ -14,6 +14,11 @@ DEFINITION_CODES = (
         "deactivate the schedule before you disable the definition",
     ),
     _invalid(
+        "job_definition.disable_unsupported_isolation",
+        "disabling a job definition needs READ COMMITTED isolation",
+        "use a READ COMMITTED transaction",
+    ),
+    _invalid(
         "job_definition.empty_job_type_list",
         "an exact synchronisation of definitions names no job type",
         "name at least one job type in the catalog and in the scope",
@@ -44,6 +49,11 @@ DEFINITION_CODES = (
         "job_schedule.invalid_cron",
         "the cron expression cannot be read",
         "use five fields, or six with the seconds first",
+    ),
+    _malformed(
+        "job_schedule.invalid_fire_time",
+        "the time of the schedule is not a point in time",
+        "pass a datetime with a time zone, within years 1 to 9999 in UTC",
     ),
     _malformed(
         "job_schedule.invalid_jitter",

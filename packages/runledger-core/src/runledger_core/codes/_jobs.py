@@ -32,6 +32,11 @@ JOB_CODES = (
         _JSON_REMEDY,
     ),
     _invalid(
+        "job.copy_key_unsupported",
+        "a load through COPY takes no idempotency keys",
+        "use enqueue_jobs for requests with keys",
+    ),
+    _invalid(
         "job.definition_not_found",
         "the job type has no definition",
         "upsert its job definition first",
@@ -69,6 +74,10 @@ JOB_CODES = (
         "the progress of the completion is negative, not whole or above its total",
         "report whole numbers with 0 <= done <= total",
     ),
+    _invalid(
+        "job.invalid_count_limit",
+        "exact_up_to is not a whole number from 0 to 1000000",
+    ),
     _malformed(
         "job.invalid_failure_kind",
         "the failure kind is not one of the five that a failure can have",
@@ -77,6 +86,11 @@ JOB_CODES = (
     _invalid(
         "job.invalid_lease_duration",
         "the lease duration is not a positive number of seconds",
+    ),
+    _malformed(
+        "job.invalid_log",
+        "the log line cannot be stored",
+        "give it a message that is not blank, whole numbers and a JSON payload",
     ),
     _malformed(
         "job.invalid_max_attempts",
@@ -97,8 +111,36 @@ JOB_CODES = (
         "the priority is not a whole number from -2147483648 to 2147483647",
     ),
     _invalid(
+        "job.invalid_progress",
+        "the progress is negative, not whole or above its total",
+        "report whole numbers with 0 <= done <= total, stored values included",
+    ),
+    _invalid(
+        "job.invalid_reap_limit",
+        "the number of leases to reap is not a whole number from 1 to 1000",
+    ),
+    _malformed(
+        "job.invalid_reason",
+        "the reason is not text that says something",
+        "pass text that is not blank, without NUL, at most 64 KiB, or no reason",
+    ),
+    _invalid(
+        "job.invalid_release_delay",
+        "the delay of a released claim is not from 0 to 2147483.647 seconds",
+    ),
+    _invalid(
         "job.invalid_retry_delay",
         "the retry delay is not a positive number of milliseconds",
+    ),
+    _malformed(
+        "job.invalid_retry_timing",
+        "the time that a failure asks to be tried again at is not one",
+        "pass a timedelta of at most 24 days or a datetime with a time zone",
+    ),
+    _malformed(
+        "job.invalid_runtime_config",
+        "the runtime configuration is not a JSON object with a positive schema version",
+        "pass a dict that PostgreSQL can store as JSON and a version from 1",
     ),
     _invalid(
         "job.invalid_state_transition",
@@ -108,6 +150,11 @@ JOB_CODES = (
     _malformed(
         "job.invalid_timeout",
         "timeout_seconds is not a whole number from 1 to 2147483647",
+    ),
+    _invalid(
+        "job.key_scope_ambiguous",
+        "an idempotency key belongs to one organization or to none, not to everything",
+        "use the scope GLOBAL or Organization(id)",
     ),
     _forbidden_or_stored(
         "job.lease_owner_mismatch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
@@ -27,6 +28,7 @@ from ._lease import lease_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from runledger_core import RetryDelay
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 COMPLETE_JOBS = statement("jobs/complete_jobs")
 DEFAULT_RETRY: Final = RetryPolicy()
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @attrs.frozen
@@ -66,7 +70,8 @@ def complete_jobs(
     A result is the settled job, or why that one was left alone:
     ``job.lease_owner_mismatch`` when its lease is no longer live, for its owner as
     for anyone, and ``job.invalid_completion_progress``. The others are not touched by
-    it. A lease that comes twice is settled once. Locks the jobs' rows in id order.
+    it. A lease that comes twice is settled once. Locks the jobs' rows in id order, and
+    waits at most five seconds for each.
 
     Raises:
         QueryError: ``db.transaction_not_owned``.
@@ -116,7 +121,8 @@ def complete_job_failure(
 
     TERMINAL and PANICKED failures, and the last of the job's ``max_attempts`` as the
     database knows it, go to the dead letters; others become due again after *retry*'s
-    delay. A repeat fails: the lease ended with the first.
+    delay, or at the failure's own `not_before` where that is later.
+    A repeat fails: the lease ended with the first.
 
     Raises:
         QueryError: ``job.lease_owner_mismatch``, ``db.transaction_not_owned``.
@@ -173,6 +179,8 @@ def _cells(settlement: JobSettlement) -> dict[str, Any]:
                 "error_messages": None,
                 "retry_min_ms": None,
                 "retry_max_ms": None,
+                "hints_ms": None,
+                "hints_at": None,
             }
         case SettleFailure(lease=lease, failure=failure, retry=retry):
             shortest, longest = retry.delay_window_ms(
@@ -188,4 +196,12 @@ def _cells(settlement: JobSettlement) -> dict[str, Any]:
                 "error_messages": failure.message,
                 "retry_min_ms": shortest,
                 "retry_max_ms": longest,
+                **_hint(failure.not_before),
             }
+
+
+def _hint(not_before: timedelta | datetime | None) -> dict[str, Any]:
+    """Say the handler's own time as a delay or as an instant, or not at all."""
+    if isinstance(not_before, timedelta):
+        return {"hints_ms": not_before // _MILLISECOND, "hints_at": None}
+    return {"hints_ms": None, "hints_at": not_before}

@@ -36,7 +36,8 @@ def enqueue_job(request: JobEnqueue) -> Steps[JobEnqueueOutcome]:
     as long as their job.
 
     Locks the definition FOR SHARE, so that disabling it waits, and an existing
-    keyed job FOR KEY SHARE.
+    keyed job FOR KEY SHARE. In a transaction of its own it waits at most five seconds
+    for each; in the caller's, as long as that allows.
 
     Raises:
         QueryError: ``job.definition_not_found_or_disabled``,

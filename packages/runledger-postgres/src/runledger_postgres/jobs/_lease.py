@@ -10,25 +10,27 @@ from .._operation import operation
 from .._statements import statement
 from .._steps import rows
 from ..errors import QueryError
+from ..records import HeartbeatReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
-    from .._steps import Steps
+    from .._steps import Row, Steps
 
 HEARTBEAT_JOBS = statement("jobs/heartbeat_jobs")
+LIST_CANCELED_LEASES = statement("jobs/list_canceled_leases")
 
 
 @operation(owns_transaction=True)
 def heartbeat_jobs(
     leases: Sequence[Lease], *, lease_seconds: int
-) -> Steps[dict[Lease, datetime]]:
+) -> Steps[HeartbeatReport]:
     """
     Renew leases for *lease_seconds* from now, all in one statement.
 
-    Returns the new expiry of every lease that was still live. One that is missing is
-    lost for good: it expired, was reaped, or the job ended otherwise; stop its work.
+    The report has each lease once: renewed, with its new expiry; canceled, because
+    somebody canceled the job; or lost, because it expired, was reaped, or the job
+    ended otherwise. Stop the work of what is not renewed, it is over for good.
     Writes no event. Locks the jobs' rows in id order.
 
     Raises:
@@ -36,19 +38,19 @@ def heartbeat_jobs(
     """
     check_lease_seconds(lease_seconds)
     if not leases:
-        return {}
-    renewed = yield from rows(
+        return HeartbeatReport()
+    rows_renewed = yield from rows(
         HEARTBEAT_JOBS, lease_seconds=lease_seconds, **lease_columns(leases)
     )
-    return {
-        Lease(
-            job_id=row["job_id"],
-            run_number=row["run_number"],
-            attempt=row["attempt"],
-            worker_id=row["worker_id"],
-        ): row["lease_expires_at"]
-        for row in renewed
-    }
+    renewed = {_lease(row): row["lease_expires_at"] for row in rows_renewed}
+    missing = frozenset(leases) - renewed.keys()
+    if not missing:
+        return HeartbeatReport(renewed)
+    rows_canceled = yield from rows(
+        LIST_CANCELED_LEASES, **lease_columns(list(missing))
+    )
+    canceled = frozenset(_lease(row) for row in rows_canceled)
+    return HeartbeatReport(renewed, canceled, missing - canceled)
 
 
 def lease_columns(leases: Sequence[Lease]) -> Mapping[str, list[Any]]:
@@ -61,7 +63,26 @@ def lease_columns(leases: Sequence[Lease]) -> Mapping[str, list[Any]]:
     }
 
 
+def lease_cells(lease: Lease) -> Mapping[str, Any]:
+    """Name the values of one lease as the statements for one do."""
+    return {
+        "job_id": lease.job_id,
+        "run_number": lease.run_number,
+        "attempt": lease.attempt,
+        "worker_id": lease.worker_id,
+    }
+
+
 def check_lease_seconds(lease_seconds: int) -> None:
     """Refuse a lease that would be over before it begins."""
     if lease_seconds <= 0:
         raise QueryError("job.invalid_lease_duration")
+
+
+def _lease(row: Row) -> Lease:
+    return Lease(
+        job_id=row["job_id"],
+        run_number=row["run_number"],
+        attempt=row["attempt"],
+        worker_id=row["worker_id"],
+    )

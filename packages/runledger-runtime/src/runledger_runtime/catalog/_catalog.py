@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from runledger_core import JobDefinition, JobEnqueue
 
 from .._handlers import JobFunction, JobHandler
 from .._payloads import payload_json
+from .._postgres_ledger import sync_job_definitions
 from ..errors import CatalogError
 from ..registry import JobRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Coroutine
     from datetime import datetime
     from uuid import UUID
 
     from runledger_core import RetryDelay
+
+    from .._postgres_ledger import Asyncio, Blocking, DefinitionSyncReport
 
 _Handler = TypeVar("_Handler", bound=JobFunction | JobHandler | type[JobHandler])
 
@@ -107,6 +110,31 @@ class JobCatalog:
     def to_registry(self) -> JobRegistry:
         """Return the handlers as they are now."""
         return self._registry.copy()
+
+    @overload
+    def sync_definitions(self, db: Blocking) -> DefinitionSyncReport: ...
+
+    @overload
+    def sync_definitions(
+        self, db: Asyncio
+    ) -> Coroutine[Any, Any, DefinitionSyncReport]: ...
+
+    def sync_definitions(
+        self, db: Blocking | Asyncio
+    ) -> DefinitionSyncReport | Coroutine[Any, Any, DefinitionSyncReport]:
+        """
+        Store the definitions, as a supervisor does when it starts.
+
+        For producers that may be there before any worker. Types that are not in the
+        catalog are left alone, and one that was disabled in the database stays
+        disabled. A repeat writes nothing. With a blocking psycopg pool or connection
+        this does it; with an asyncio one it returns a coroutine. A pool means a
+        transaction of its own, a connection joins the caller's.
+
+        Raises:
+            QueryError: what ``sync_job_definitions`` raises.
+        """
+        return sync_job_definitions(db, self.definitions())
 
     def job_enqueue(
         self,

@@ -9,8 +9,11 @@
 -- those that another claimer holds are stepped over. Rows are handed on by their place
 -- in the table, in arrays: a join would tempt the planner to read the whole table.
 --
--- Locks job_queue rows (rank 1). The stage is `running` at once: whoever claims starts
--- what it claimed.
+-- An attempt that was given back before its work began is opened again.
+--
+-- Locks job_queue rows (rank 1) and waits for none. NO KEY, so that a job is claimed
+-- although an open transaction refers to it, say by its idempotency key. The stage is
+-- `running` at once: whoever claims starts what it claimed.
 WITH RECURSIVE level AS (
     SELECT d.job_type, p.priority
     FROM job_definitions AS d
@@ -63,7 +66,7 @@ locked AS (
       AND q.status = 'PENDING'
     ORDER BY q.priority DESC, q.next_run_at, q.id
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 ),
 leased AS (
     UPDATE job_queue AS q
@@ -88,6 +91,14 @@ attempt AS (
     )
     SELECT id, run_number, attempt, %(worker_id)s, now(), now(), now()
     FROM leased
+    ON CONFLICT (job_id, run_number, attempt) DO UPDATE
+    SET worker_id = EXCLUDED.worker_id,
+        leased_at = EXCLUDED.leased_at,
+        started_at = EXCLUDED.started_at,
+        execution_started_persisted_at = EXCLUDED.execution_started_persisted_at,
+        finished_at = NULL,
+        outcome = NULL
+    WHERE job_attempts.outcome = 'RELEASED'
 ),
 event AS (
     INSERT INTO job_events (job_id, run_number, attempt, event_type, stage, payload)

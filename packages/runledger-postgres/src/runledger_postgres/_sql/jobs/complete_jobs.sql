@@ -1,16 +1,21 @@
 -- End leased attempts, any mix of outcomes: job, attempt, dead letter and events.
 --
--- Locks job_queue rows in id order (rank 1). A lease must be live before the lock and
--- after it: a completion that waited past its expiry is refused, its job belongs to
--- the reaper. Whether a failure is retried is decided here, against the stored
--- max_attempts. A success whose progress would not be valid together with the stored
--- one is left alone and reported, so that one bad row does not fail the batch.
+-- Locks job_queue rows in id order (rank 1), for a bounded time. A lease must be live
+-- before the lock and after it: a completion that waited past its expiry is refused, its
+-- job belongs to the reaper. The update finds its rows by id: where the lock was waited
+-- for, the version that it returns is newer than the statement's snapshot, and a search
+-- by place would not see it. Whether a failure is retried is decided here, against the
+-- stored max_attempts; of the policy's time and the handler's own the later one counts.
+-- A success whose progress would not be valid together with the stored one is left alone
+-- and reported, so that one bad row does not fail the batch.
 --
 -- What the update returns feeds all the rest: nothing is joined again, since the planner
 -- takes each of these sets for one row and would join them in nested loops.
-WITH settlement AS (
-    SELECT *
-    FROM unnest(
+WITH /*bounded*/
+settlement AS (
+    SELECT s.*
+    FROM bound
+    CROSS JOIN unnest(
         %(job_ids)s::uuid[],
         %(run_numbers)s::integer[],
         %(attempts)s::integer[],
@@ -23,21 +28,23 @@ WITH settlement AS (
         %(error_codes)s::text[],
         %(error_messages)s::text[],
         %(retry_min_ms)s::integer[],
-        %(retry_max_ms)s::integer[]
+        %(retry_max_ms)s::integer[],
+        %(hints_ms)s::integer[],
+        %(hints_at)s::timestamptz[]
     ) WITH ORDINALITY AS s (
         job_id, run_number, attempt, worker_id, outcome, output, checkpoint,
         progress_done, progress_total, error_code, error_message, retry_min_ms,
-        retry_max_ms, position
+        retry_max_ms, hint_ms, hint_at, position
     )
 ),
 held AS MATERIALIZED (
     SELECT
-        q.ctid AS row_id, q.lease_expires_at, q.max_attempts,
+        q.id, q.lease_expires_at, q.max_attempts,
         COALESCE(s.checkpoint, q.checkpoint) AS checkpoint,
         COALESCE(s.progress_done, q.progress_done) AS progress_done,
         COALESCE(s.progress_total, q.progress_total) AS progress_total,
         s.position, s.run_number, s.attempt, s.outcome, s.output, s.error_code,
-        s.error_message, s.retry_min_ms, s.retry_max_ms
+        s.error_message, s.retry_min_ms, s.retry_max_ms, s.hint_ms, s.hint_at
     FROM settlement AS s
     JOIN job_queue AS q ON q.id = s.job_id
     WHERE q.run_number = s.run_number
@@ -46,7 +53,7 @@ held AS MATERIALIZED (
       AND q.status = 'LEASED'
       AND q.lease_expires_at > clock_timestamp()
     ORDER BY q.id
-    FOR UPDATE OF q
+    FOR NO KEY UPDATE OF q
 ),
 live AS MATERIALIZED (
     SELECT
@@ -70,9 +77,20 @@ decided AS MATERIALIZED (
         END AS next_status,
         retry_min_ms
             + floor(random() * (retry_max_ms - retry_min_ms + 1))::integer
-            AS drawn_delay_ms
+            AS drawn_delay_ms,
+        COALESCE(hint_at, ended_at + hint_ms * interval '1 millisecond') AS not_before
     FROM live
     WHERE outcome <> 'SUCCEEDED' OR is_progress_valid
+),
+timed AS MATERIALIZED (
+    SELECT
+        *,
+        GREATEST(ended_at + drawn_delay_ms * interval '1 millisecond', not_before)
+            AS retry_at,
+        COALESCE(
+            not_before > ended_at + drawn_delay_ms * interval '1 millisecond', FALSE
+        ) AS is_hint_later
+    FROM decided
 ),
 updated AS (
     UPDATE job_queue AS q
@@ -83,7 +101,7 @@ updated AS (
         finished_at = CASE WHEN d.next_status <> 'PENDING' THEN d.ended_at END,
         next_run_at = CASE
             WHEN d.next_status = 'PENDING'
-                THEN d.ended_at + d.drawn_delay_ms * interval '1 millisecond'
+                THEN d.retry_at
             ELSE q.next_run_at
         END,
         stage = CASE d.next_status
@@ -99,13 +117,17 @@ updated AS (
         last_error_code = d.error_code,
         last_error_message = d.error_message,
         updated_at = d.ended_at
-    FROM decided AS d
-    WHERE q.ctid = d.row_id
+    FROM timed AS d
+    WHERE q.id = d.id
     RETURNING
         q.id, q.job_type, q.organization_id, q.payload, q.stage, q.next_run_at,
         q.progress_done, q.progress_total, q.checkpoint,
         d.position, d.run_number, d.attempt, d.outcome, d.error_code,
-        d.error_message, d.next_status, d.drawn_delay_ms, d.ended_at
+        d.error_message, d.next_status, d.ended_at, d.not_before, d.is_hint_later,
+        -- Whole milliseconds, as far as the column can count them.
+        LEAST(
+            ceil(extract(EPOCH FROM d.retry_at - d.ended_at) * 1000), 2147483647
+        )::integer AS retry_delay_ms
 ),
 attempt AS (
     UPDATE job_attempts AS a
@@ -113,7 +135,7 @@ attempt AS (
         outcome = u.outcome::job_failure_kind,
         error_code = u.error_code,
         error_message = u.error_message,
-        retry_delay_ms = CASE WHEN u.next_status = 'PENDING' THEN u.drawn_delay_ms END
+        retry_delay_ms = CASE WHEN u.next_status = 'PENDING' THEN u.retry_delay_ms END
     FROM updated AS u
     WHERE a.job_id = u.id
       AND a.run_number = u.run_number
@@ -164,10 +186,15 @@ event AS (
         UNION ALL
         SELECT
             2, 'RETRY_SCHEDULED', NULL, NULL, NULL,
-            jsonb_build_object(
-                'retry_delay_ms', u.drawn_delay_ms,
-                'retry_timing_source', 'POLICY',
-                'next_run_at', u.next_run_at
+            jsonb_strip_nulls(
+                jsonb_build_object(
+                    'retry_delay_ms', u.retry_delay_ms,
+                    'requested_retry_not_before', u.not_before,
+                    'effective_next_run_at', u.next_run_at,
+                    'retry_timing_source',
+                    CASE WHEN u.is_hint_later THEN 'HANDLER_NOT_BEFORE' ELSE 'POLICY' END,
+                    'next_run_at', u.next_run_at
+                )
             )
         WHERE u.next_status = 'PENDING'
         UNION ALL

@@ -2,11 +2,12 @@
 --
 -- Locks the definitions FOR SHARE in name order: disabling one waits for us, or we
 -- see it disabled. Keyed rows go in by key, so that two batches that share keys wait
--- for each other in one order. A key that exists, or comes twice in the batch, is not
--- inserted; match_existing_jobs.sql then compares the requests, with a new snapshot
--- that sees what was committed while we waited. That needs READ COMMITTED, hence
--- accepts_keys.
-WITH session AS (
+-- for each other in one order. In a transaction of our own each wait has a bound. A key
+-- that exists, or comes twice in the batch, is not inserted; match_existing_jobs.sql
+-- then compares the requests, with a new snapshot that sees what was committed while we
+-- waited. That needs READ COMMITTED, hence accepts_keys.
+WITH /*bounded*/
+session AS (
     SELECT current_setting('transaction_isolation')
         IN ('read committed', 'read uncommitted') AS accepts_keys
 ),
@@ -30,11 +31,12 @@ request AS MATERIALIZED (
 ),
 definition AS MATERIALIZED (
     SELECT job_type, max_attempts, default_timeout_seconds, default_priority
-    FROM job_definitions
+    FROM bound
+    CROSS JOIN job_definitions
     WHERE job_type = ANY (%(wanted_types)s::text[])
       AND is_enabled
     ORDER BY job_type
-    FOR SHARE
+    FOR SHARE OF job_definitions
 ),
 inserted AS (
     INSERT INTO job_queue (

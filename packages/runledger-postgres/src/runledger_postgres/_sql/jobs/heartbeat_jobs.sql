@@ -1,11 +1,15 @@
 -- Renew live leases, all of a worker in one statement; expired ones stay expired.
 --
 -- Changes only columns that no index names, so the update stays HOT. Locks job_queue
--- rows in id order (rank 1); the expiry is tested again on the locked row, because
--- the wait for the lock may have outlived it.
-WITH lease AS (
-    SELECT job_id, run_number, attempt, worker_id
-    FROM unnest(
+-- rows in id order (rank 1), for a bounded time; the expiry is tested again on the
+-- locked row, because the wait for the lock may have outlived it. The update finds its rows by id: where the
+-- lock was waited for, the version that it returns is newer than the statement's
+-- snapshot, and a search by place would not see it.
+WITH /*bounded*/
+lease AS (
+    SELECT l.job_id, l.run_number, l.attempt, l.worker_id
+    FROM bound
+    CROSS JOIN unnest(
         %(job_ids)s::uuid[],
         %(run_numbers)s::integer[],
         %(attempts)s::integer[],
@@ -13,7 +17,7 @@ WITH lease AS (
     ) AS l (job_id, run_number, attempt, worker_id)
 ),
 held AS MATERIALIZED (
-    SELECT q.ctid AS row_id, q.lease_expires_at
+    SELECT q.id, q.lease_expires_at
     FROM lease AS l
     JOIN job_queue AS q ON q.id = l.job_id
     WHERE q.run_number = l.run_number
@@ -22,13 +26,13 @@ held AS MATERIALIZED (
       AND q.status = 'LEASED'
       AND q.lease_expires_at > clock_timestamp()
     ORDER BY q.id
-    FOR UPDATE OF q
+    FOR NO KEY UPDATE OF q
 )
 UPDATE job_queue AS q
 SET lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
     last_heartbeat_at = clock_timestamp()
 FROM held AS h
-WHERE q.ctid = h.row_id
+WHERE q.id = h.id
   AND h.lease_expires_at > clock_timestamp()
 RETURNING
     q.id AS job_id, q.run_number, q.attempt, q.worker_id, q.lease_expires_at

@@ -1,0 +1,7 @@
+-- Find jobs with an idempotency key and nothing to compare a repeat with.
+SELECT id
+FROM job_queue
+WHERE idempotency_key IS NOT NULL
+  AND enqueue_request IS NULL
+ORDER BY id
+LIMIT %(limit)s

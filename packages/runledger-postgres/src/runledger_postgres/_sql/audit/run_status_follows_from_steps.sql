@@ -1,0 +1,15 @@
+-- Find runs whose status is not what their steps add up to.
+-- A canceled run stays canceled, and everything in it has ended.
+SELECT r.id
+FROM workflow_runs AS r
+JOIN workflow_steps AS s ON s.workflow_run_id = r.id
+GROUP BY r.id
+HAVING r.status::text <> CASE
+    WHEN bool_or(s.status IN ('BLOCKED', 'ENQUEUED', 'RUNNING')) THEN 'RUNNING'
+    WHEN bool_or(s.status = 'WAITING_FOR_EXTERNAL') THEN 'WAITING_FOR_EXTERNAL'
+    WHEN r.status = 'CANCELED' THEN 'CANCELED'
+    WHEN bool_or(s.status IN ('FAILED', 'CANCELED')) THEN 'COMPLETED_WITH_ERRORS'
+    ELSE 'SUCCEEDED'
+END
+ORDER BY r.id
+LIMIT %(limit)s

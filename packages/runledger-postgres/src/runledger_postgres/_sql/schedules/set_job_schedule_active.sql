@@ -1,0 +1,10 @@
+-- Activate or deactivate one schedule; one that is so already is left alone and not
+-- returned. Locks the schedule's row; its definition is locked after it.
+UPDATE job_schedules
+SET is_active = %(is_active)s
+WHERE name = %(name)s
+  AND is_active <> %(is_active)s
+RETURNING
+    id, name, job_type, organization_id, payload_template, cron_expr, timezone,
+    is_active, next_fire_at, last_fired_at, max_jitter_seconds, created_by_user_id,
+    created_at, updated_at
