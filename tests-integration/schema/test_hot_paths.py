@@ -91,9 +91,7 @@ def test_the_storage_layer_s_heartbeat_stays_in_its_page(runledger_database):
         before = flushed_hot_updates(connection)
 
         for _ in range(4):
-            assert set(leases) == set(
-                heartbeat_jobs(connection, leases, lease_seconds=60)
-            )
+            heartbeat_jobs(connection, leases, lease_seconds=60)
 
         assert before + 12 == flushed_hot_updates(connection)
 
