@@ -105,6 +105,9 @@ def describe_all(statements: list[Statement]) -> dict[str, Any]:
         psycopg.connect(server.dsn, autocommit=True) as connection,
     ):
         migrate_after_idempotency_cutover(connection)
+        for statement in statements:
+            if statement.sql.startswith("CREATE TEMPORARY TABLE"):
+                connection.execute(statement.query)  # others want the table
         for statement in sorted(statements, key=lambda found: found.name):
             try:
                 described[statement.name] = describe(connection, statement)

@@ -58,7 +58,7 @@ def test_the_payload_template_is_copied_and_stays_out_of_the_repr():
             "job_schedule.invalid_fire_time",
         ),
     ],
-    ids=lambda value: ascii(value)[:40],
+    ids=lambda value: ascii(value)[:20],
 )
 def test_a_schedule_that_makes_no_sense_is_refused(change, code):
     values = {"name": "daily", "job_type": "mail.send", "cron": "0 4 * * *", **change}

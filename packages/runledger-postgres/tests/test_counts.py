@@ -7,7 +7,12 @@ from uuid import UUID
 import pytest
 
 from runledger_core import EVERYTHING, GLOBAL, JobStatus, Organization
-from runledger_postgres import CountPrecision, StatusCount, count_jobs_by_status
+from runledger_postgres import (
+    CountPrecision,
+    StatusCount,
+    cancel_job,
+    count_jobs_by_status,
+)
 
 pytestmark = pytest.mark.db
 
@@ -30,12 +35,9 @@ def ledger(connection, define, enqueue, claim):
     for _ in range(3):
         enqueue("mail.send")
     claim()
-    canceled = [enqueue("mail.send"), enqueue("mail.send", organization_id=ADA)]
-    connection.execute(
-        "UPDATE job_queue SET status = 'CANCELED', finished_at = now() "
-        "WHERE id = ANY (%s)",
-        [canceled],
-    )
+    for owner in (None, ADA):
+        job_id = enqueue("mail.send", organization_id=owner)
+        cancel_job(connection, job_id, scope=EVERYTHING)
     enqueue("mail.send", organization_id=ADA)
     enqueue("mail.print")
 

@@ -18,6 +18,7 @@ from runledger_core import (
 )
 from runledger_postgres import (
     ExplanationReason,
+    cancel_job,
     complete_job_failure,
     complete_job_success,
     explain_job,
@@ -143,10 +144,7 @@ def test_an_ended_job_says_how(run, enqueue, claim, connection):
     complete_job_success(connection, claim().lease)
     failure = JobFailure(FailureKind.TERMINAL, "mail.no_box", "no such mailbox")
     complete_job_failure(connection, claim().lease, failure)
-    connection.execute(
-        "UPDATE job_queue SET status = 'CANCELED', finished_at = now() WHERE id = %s",
-        [canceled],
-    )
+    cancel_job(connection, canceled, scope=EVERYTHING)
 
     def told(job_id):
         explanation = run(explain_job, job_id, scope=EVERYTHING)
@@ -165,8 +163,8 @@ def test_a_step_s_job_names_its_step(run, enqueue, connection):
     )
     connection.execute(
         "INSERT INTO workflow_steps (workflow_run_id, step_key, job_type, priority, "
-        "max_attempts, timeout_seconds, stage, status, job_id) "
-        "VALUES (%s, 'send', 'mail.send', 1, 1, 1, 'queued', 'ENQUEUED', %s)",
+        "max_attempts, timeout_seconds, stage, status, job_id, released_at) "
+        "VALUES (%s, 'send', 'mail.send', 1, 1, 1, 'queued', 'ENQUEUED', %s, now())",
         [run_id, job_id],
     )
 

@@ -25,8 +25,10 @@ from runledger_postgres import (
     purge_ended,
 )
 
-pytestmark = pytest.mark.db
+# Jobs are made to have ended days ago, before they began.
+pytestmark = [pytest.mark.db, pytest.mark.unaudited]
 
+WORKFLOWS_BY_HAND = pytest.mark.unaudited("workflow rows are written by hand")
 DAY = timedelta(days=1)
 CHILDREN = ("job_events", "job_attempts", "job_logs", "job_dead_letters")
 
@@ -37,9 +39,16 @@ def age(connection):
 
     def age(*job_ids, days=2):
         connection.execute(
-            "UPDATE job_queue SET finished_at = now() - make_interval(days => %s) "
-            "WHERE id = ANY (%s)",
-            [days, list(job_ids)],
+            "WITH aged AS ("
+            " UPDATE job_queue"
+            " SET started_at = now() - make_interval(days => %(days)s),"
+            " finished_at = now() - make_interval(days => %(days)s)"
+            " WHERE id = ANY (%(ids)s) RETURNING id, finished_at"
+            ") UPDATE job_attempts AS a SET leased_at = j.finished_at,"
+            " started_at = j.finished_at, finished_at = j.finished_at,"
+            " execution_started_persisted_at = j.finished_at"
+            " FROM aged AS j WHERE a.job_id = j.id",
+            {"days": days, "ids": list(job_ids)},
         )
 
     return age
@@ -78,8 +87,8 @@ def workflow(connection, enqueue, claim, age):
             steps += connection.execute(
                 "INSERT INTO workflow_steps (workflow_run_id, step_key, "
                 "execution_kind, status, job_id, job_type, priority, max_attempts, "
-                "timeout_seconds, stage) VALUES "
-                "(%s, %s, %s, 'SUCCEEDED', %s, %s, %s, %s, %s, %s) RETURNING id",
+                "timeout_seconds, stage) "
+                "VALUES (%s, %s, %s, 'SUCCEEDED', %s, %s, %s, %s, %s, %s) RETURNING id",
                 [run_id, f"step-{number}", kind, job_id, *values],
             ).fetchone()
         connection.execute(
@@ -174,6 +183,7 @@ def test_batches_go_on_where_the_last_one_stopped(run, ended, connection, age):
     assert left(connection) == keyed
 
 
+@WORKFLOWS_BY_HAND
 def test_a_run_goes_whole_with_its_jobs(run, workflow, ended, connection):
     _, jobs = workflow()
     lone = ended()
@@ -192,6 +202,7 @@ def test_a_run_goes_whole_with_its_jobs(run, workflow, ended, connection):
     )
 
 
+@WORKFLOWS_BY_HAND
 def test_the_jobs_of_a_young_run_stay(run, workflow, connection):
     _, jobs = workflow(days=0)
 
@@ -201,6 +212,7 @@ def test_the_jobs_of_a_young_run_stay(run, workflow, connection):
     assert left(connection) == set(jobs)
 
 
+@WORKFLOWS_BY_HAND
 def test_a_key_protects_its_run_unless_told_otherwise(run, workflow, connection):
     run_id, _ = workflow(key="k")
 
@@ -210,6 +222,7 @@ def test_a_key_protects_its_run_unless_told_otherwise(run, workflow, connection)
     assert (second.deleted_runs, left(connection)) == (1, set())
 
 
+@WORKFLOWS_BY_HAND
 def test_runs_are_taken_until_they_have_enough_steps(run, workflow, connection):
     for _ in range(3):
         workflow()
@@ -221,6 +234,7 @@ def test_runs_are_taken_until_they_have_enough_steps(run, workflow, connection):
     assert left(connection) == set()
 
 
+@WORKFLOWS_BY_HAND
 def test_what_others_hold_is_stepped_over(run, workflow, ended, connection):
     run_id, jobs = workflow()
     held = ended()

@@ -397,3 +397,32 @@ def test_a_producer_stores_the_definitions_from_asyncio(
     job_id = asyncio.run(produce()).job_id
 
     assert 2 == get_job_by_id(pool, job_id, scope=EVERYTHING).max_attempts
+
+
+def test_cut_connections_lose_no_job_and_repeat_none(
+    catalog, enqueue, work, pool, runledger_database
+):
+    ran = []
+
+    @catalog.job("mail.send")
+    def send(context, payload):
+        ran.append(context.job_id)
+        if payload["cut"]:
+            with psycopg.connect(
+                runledger_database, autocommit=True, application_name="cutter"
+            ) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database()"
+                    " AND application_name <> 'cutter'"
+                )
+
+    job_ids = [enqueue("mail.send", {"cut": number % 10 == 5}) for number in range(40)]
+
+    # One claim takes them all, so that no cut can hit a claim that has found some.
+    assert ExitCode.OK is work(claim_batch_size=40, max_global_concurrency=40)
+
+    pool.check()
+    jobs = [get_job_by_id(pool, job_id, scope=EVERYTHING) for job_id in job_ids]
+    assert {(JobStatus.SUCCEEDED, 1)} == {(job.status, job.attempt) for job in jobs}
+    assert sorted(job_ids) == sorted(ran)

@@ -19,6 +19,7 @@ from runledger_postgres import (
     enqueue_job,
     get_job_by_id,
     get_job_definition_by_type,
+    list_job_events,
     upsert_job_definition,
 )
 from runledger_runtime import LedgerTimeoutError, PostgresLedger, _postgres_ledger
@@ -175,7 +176,7 @@ def test_only_errors_of_the_storage_layer_are_transient(code, is_transient):
 
 
 @db
-async def test_what_was_claimed_after_the_time_was_up_is_leased_all_the_same(
+async def test_what_was_claimed_after_the_time_was_up_is_given_back(
     ledger, job_id, runledger_pool, runledger_database
 ):
     with psycopg.connect(runledger_database) as blocker:
@@ -186,4 +187,13 @@ async def test_what_was_claimed_after_the_time_was_up_is_leased_all_the_same(
     await wait_for_threads(ledger)
 
     job = get_job_by_id(runledger_pool, job_id, scope=EVERYTHING)
-    assert JobStatus.LEASED is job.status
+    assert (JobStatus.PENDING, 0) == (job.status, job.attempt)
+    events = list_job_events(runledger_pool, job_id, scope=EVERYTHING)
+    assert ["ENQUEUED", "LEASED", "REQUEUED"] == [each.event_type for each in events]
+
+
+def test_a_claim_that_came_at_the_last_moment_is_not_given_back():
+    handover = _postgres_ledger._Handover(None)
+
+    assert ["job"] == handover.offer(["job"])
+    assert ["job"] == handover.give_up()

@@ -1,9 +1,10 @@
 """
 Contracts of Runledger: types, statuses, transitions, validation; no I/O.
 
-Everything public is here; modules with an underscore are not. Besides, two modules
+Everything public is here; modules with an underscore are not. Besides, some modules
 have an address of their own: ``runledger_core.errors`` with ``runledger_core.codes``,
-the table of codes, and ``runledger_core.migrations``, which loads vendored sets.
+the table of codes; ``runledger_core.migrations``, which loads vendored sets; and
+``runledger_core.workflows``, which is imported only where workflows are built.
 """
 
 from __future__ import annotations

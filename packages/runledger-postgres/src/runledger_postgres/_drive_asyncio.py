@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from ._steps import Batch
+from ._steps import Batch, Copy
 from ._transactions import TransactionMode, transaction_mode
 from ._translate import translate, translate_commit
 
@@ -86,12 +86,26 @@ async def _converse(
 
 async def _answer(
     connection: psycopg.AsyncConnection[Any], step: Step, mode: TransactionMode
-) -> Rows | list[Rows]:
-    if not isinstance(step, Batch):
-        return await _fetched(await _executed(connection, step, mode))
-    async with connection.pipeline():
-        cursors = [await _executed(connection, call, mode) for call in step.calls]
-    return [await _fetched(cursor) for cursor in cursors]
+) -> Rows | list[Rows] | int:
+    match step:
+        case Batch():
+            async with connection.pipeline():
+                cursors = [
+                    await _executed(connection, call, mode) for call in step.calls
+                ]
+            return [await _fetched(cursor) for cursor in cursors]
+        case Copy():
+            return await _copied(connection, step)
+        case _:
+            return await _fetched(await _executed(connection, step, mode))
+
+
+async def _copied(connection: psycopg.AsyncConnection[Any], step: Copy) -> int:
+    async with psycopg.AsyncCursor(connection) as cursor:
+        async with cursor.copy(step.statement.query) as copy:
+            for row in step.rows:
+                await copy.write_row(row)
+        return cursor.rowcount
 
 
 async def _executed(

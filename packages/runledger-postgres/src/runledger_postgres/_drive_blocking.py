@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from ._steps import Batch
+from ._steps import Batch, Copy
 from ._transactions import TransactionMode, transaction_mode
 from ._translate import translate, translate_commit
 
@@ -82,12 +82,24 @@ def _converse(
 
 def _answer(
     connection: psycopg.Connection[Any], step: Step, mode: TransactionMode
-) -> Rows | list[Rows]:
-    if not isinstance(step, Batch):
-        return _fetched(_executed(connection, step, mode))
-    with connection.pipeline():
-        cursors = [_executed(connection, call, mode) for call in step.calls]
-    return [_fetched(cursor) for cursor in cursors]
+) -> Rows | list[Rows] | int:
+    match step:
+        case Batch():
+            with connection.pipeline():
+                cursors = [_executed(connection, call, mode) for call in step.calls]
+            return [_fetched(cursor) for cursor in cursors]
+        case Copy():
+            return _copied(connection, step)
+        case _:
+            return _fetched(_executed(connection, step, mode))
+
+
+def _copied(connection: psycopg.Connection[Any], step: Copy) -> int:
+    with psycopg.Cursor(connection) as cursor:
+        with cursor.copy(step.statement.query) as copy:
+            for row in step.rows:
+                copy.write_row(row)
+        return cursor.rowcount
 
 
 def _executed(

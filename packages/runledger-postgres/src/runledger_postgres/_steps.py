@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -36,7 +36,15 @@ class Batch:
     calls: tuple[Call, ...]
 
 
-Step: TypeAlias = Call | Batch
+@attrs.frozen
+class Copy:
+    """A COPY ... FROM STDIN with the rows that go in; answered with their number."""
+
+    statement: Statement
+    rows: Iterable[Sequence[object]] = attrs.field(repr=False)
+
+
+Step: TypeAlias = Call | Batch | Copy
 Steps: TypeAlias = Generator[Step, Any, T]
 """An operation's body: yields steps, is sent rows, returns its result."""
 
@@ -67,6 +75,16 @@ def batch(*calls: Call) -> Steps[Sequence[Rows]]:
     """Ask for the rows of several statements in one round trip."""
     answers: Sequence[Rows] = yield Batch(calls)
     return answers
+
+
+def copy(statement: Statement, rows: Iterable[Sequence[object]], /) -> Steps[int]:
+    """
+    Send rows as they come, none of them kept, and return how many there were.
+
+    What *rows* raises ends the COPY and the transaction, and reaches the caller.
+    """
+    count: int = yield Copy(statement, rows)
+    return count
 
 
 def script(statement: Statement, /) -> Steps[None]:

@@ -106,7 +106,7 @@ class HeldJobs:
         self._change: trio.Event | None = None
         # When the last of the jobs becomes due again that failed and are to be tried
         # again very soon, on trio's clock.
-        self.retry_due_at = -math.inf
+        self.retry_due_at: float = -math.inf
 
     def __iter__(self) -> Iterator[HeldJob]:
         return iter(self._jobs)

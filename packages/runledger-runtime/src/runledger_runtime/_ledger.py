@@ -90,8 +90,8 @@ class Ledger(Protocol):
     Every method is one transaction, is deaf to cancellation from outside, and ends
     within *timeout_seconds*, if need be with `LedgerTimeoutError`. It raises no other
     errors than `RunledgerError`. So a claim that has been committed always reaches the
-    loop that asked for it, unless the time ran out: then its leases expire by
-    themselves.
+    loop that asked for it, unless the time ran out: then its jobs return to the queue,
+    at the latest when their leases expire.
     """
 
     async def check(self, *, timeout_seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import threading
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
@@ -26,6 +26,7 @@ from runledger_postgres import (
     complete_jobs,
     ensure_schema_compatible_after_idempotency_cutover,
     heartbeat_jobs,
+    release_unstarted_claims,
     sync_job_definitions,
 )
 
@@ -64,7 +65,7 @@ Pool: TypeAlias = "ConnectionPool[Any]"
 # ran out while the network holds their threads.
 _THREADS_COUNT = 8
 _CONNECT_SECONDS = 10
-_logger = logging.getLogger("runledger_runtime")
+_TOO_LATE = "the claim took longer than its worker waited"
 
 
 class PostgresLedger:
@@ -73,8 +74,9 @@ class PostgresLedger:
 
     A call is deaf to cancellation from outside, so that what a claim committed always
     comes back to who asked. It is bounded in time instead: beyond that its thread is
-    left behind, and `LedgerTimeoutError` says that the outcome is not known. What such
-    a call has claimed comes back to the queue when the leases expire.
+    left behind, and `LedgerTimeoutError` says that the outcome is not known. A claim
+    that succeeds after that is given back at once; if that fails as well, its jobs
+    return to the queue when their leases expire.
 
     Args:
         pool: at least three connections, else the worker's calls wait for each other.
@@ -120,17 +122,25 @@ class PostgresLedger:
         timeout_seconds: float,
     ) -> Sequence[ClaimedJob]:
         """Lease up to *limit* due jobs of these types."""
+        handover = _Handover(self._pool)
 
         def claim() -> list[ClaimedJob]:
-            return claim_jobs(
+            claimed = claim_jobs(
                 self._pool,
                 worker_id=worker_id,
                 lease_seconds=lease_seconds,
                 limit=limit,
                 job_types=job_types,
             )
+            return handover.offer(claimed)
 
-        return await self._call(timeout_seconds, claim)
+        try:
+            return await self._call(timeout_seconds, claim)
+        except LedgerTimeoutError:
+            claimed = handover.give_up()
+            if claimed is None:
+                raise
+            return claimed
 
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
@@ -186,6 +196,32 @@ class PostgresLedger:
                 "db.connection_failed", internal=f"{type(error).__name__}: {error}"
             ) from error
         ensure_schema_compatible_after_idempotency_cutover(self._pool)
+
+
+class _Handover:
+    """Pass claimed jobs from their thread to who waits, or back if nobody does."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._claimed: list[ClaimedJob] | None = None
+        self._is_given_up = False
+
+    def offer(self, claimed: list[ClaimedJob]) -> list[ClaimedJob]:
+        """Come from the thread with what was claimed."""
+        with self._lock:
+            self._claimed = claimed
+            if not self._is_given_up:
+                return claimed
+        leases = [job.lease for job in claimed]
+        release_unstarted_claims(self._pool, leases, reason=_TOO_LATE)
+        return []
+
+    def give_up(self) -> list[ClaimedJob] | None:
+        """Wait no longer; return what came at the very last moment."""
+        with self._lock:
+            self._is_given_up = True
+            return self._claimed
 
 
 def ledger_over(database: Pool | Ledger) -> Ledger:

@@ -208,6 +208,7 @@ class Supervisor:
             )
         if self._failures:
             raise self._failures[0]
+        _logger.info("%s ended: %s", config.worker_id, _combined(self._exits).value)
 
     async def _run_task(
         self, name: str, loop: Callable[[], Awaitable[RuntimeLoopExit]]

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from runledger_core import RunledgerError
-
+from ._claimer import Claimer
 from ._completer import Completer
 from ._execution import Execution
 from ._held_jobs import CancelReason, HeldJobs
 from ._lease_keeper import LeaseKeeper
-from ._ticks import Backoff, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from ._ledger import ClaimedJob, Ledger
+    from ._ledger import Ledger
     from ._stop import Stop
     from .config import JobsConfig
     from .registry import JobRegistry
@@ -94,91 +92,12 @@ async def run_worker_loop(
         nursery.start_soon(keeper.run, name="runledger lease keeper")
         task_status.started()
         claimer = Claimer(ledger, held, execution, handlers.registered_types, config)
-        loop_exit = await claimer.run(stop, stop_when_idle=stop_when_idle)
+        ran_out = await claimer.run(stop, stop_when_idle=stop_when_idle)
+        loop_exit = RuntimeLoopExit.COMPLETED if ran_out else RuntimeLoopExit.SHUTDOWN
         if not await _drain(held, config, stop):
             loop_exit = RuntimeLoopExit.INTERRUPTED
         nursery.cancel_scope.cancel()
     return loop_exit
-
-
-class Claimer:
-    """Claim jobs for free slots: at once while there are more, else now and then."""
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        held: HeldJobs,
-        execution: Execution,
-        job_types: Sequence[str],
-        config: JobsConfig,
-    ) -> None:
-        self._ledger = ledger
-        self._held = held
-        self._execution = execution
-        self._job_types = job_types
-        self._config = config
-        self._poll_seconds = config.poll_interval_ms / 1000
-        # A claim whose answer took longer would have little of its lease left.
-        self._timeout_seconds = min(
-            config.database_timeout_seconds, config.lease_ttl_seconds / 2
-        )
-        self._backoff = Backoff()
-
-    async def run(self, stop: Stop, *, stop_when_idle: bool) -> RuntimeLoopExit:
-        """Claim until *stop* is requested, or until there is nothing left to do."""
-        # The request cancels the waiting, not the claims: those are deaf to it.
-        with stop.ending():
-            while not stop.is_requested:
-                await self._held.wait_until(self._has_free_slot)
-                was_idle = self._held.is_idle
-                limit = min(self._held.free_count, self._config.claim_batch_size)
-                claimed_count = await self.one_pass(limit)
-                if claimed_count == limit:
-                    continue
-                if claimed_count is None:
-                    await trio.sleep(self._backoff.next_pause())
-                elif stop_when_idle:
-                    if was_idle and claimed_count == 0:
-                        return RuntimeLoopExit.COMPLETED
-                    await self._rest_until_idle()
-                else:
-                    await trio.sleep(spread(self._poll_seconds))
-        return RuntimeLoopExit.SHUTDOWN
-
-    async def one_pass(self, limit: int) -> int | None:
-        """Claim up to *limit* jobs and start them; None if the claim failed."""
-        asked_at = trio.current_time()
-        try:
-            claimed = await self._claim(limit)
-        except RunledgerError as error:
-            _logger.warning("no jobs were claimed; %s", error.internal_message())
-            return None
-        self._backoff.reset()
-        if claimed:
-            lease_until = asked_at + self._config.lease_ttl_seconds
-            self._execution.start(claimed, lease_until=lease_until)
-        return len(claimed)
-
-    async def _claim(self, limit: int) -> Sequence[ClaimedJob]:
-        return await self._ledger.claim(
-            worker_id=self._config.worker_id,
-            lease_seconds=self._config.lease_ttl_seconds,
-            limit=limit,
-            job_types=self._job_types,
-            timeout_seconds=self._timeout_seconds,
-        )
-
-    async def _rest_until_idle(self) -> None:
-        """Wait for jobs that run, which may enqueue others, or that come back soon."""
-        seconds_to_retry = self._held.retry_due_at - trio.current_time()
-        if not self._held and seconds_to_retry > 0:
-            await trio.sleep(min(seconds_to_retry, self._poll_seconds))
-            return
-        with trio.move_on_after(self._poll_seconds):
-            await self._held.wait_until(lambda: not self._held)
-
-    def _has_free_slot(self) -> bool:
-        return self._held.free_count > 0
 
 
 async def _drain(held: HeldJobs, config: JobsConfig, stop: Stop) -> bool:

@@ -32,6 +32,11 @@ JOB_CODES = (
         _JSON_REMEDY,
     ),
     _invalid(
+        "job.copy_key_unsupported",
+        "a load through COPY takes no idempotency keys",
+        "use enqueue_jobs for requests with keys",
+    ),
+    _invalid(
         "job.definition_not_found",
         "the job type has no definition",
         "upsert its job definition first",
@@ -81,6 +86,11 @@ JOB_CODES = (
     _invalid(
         "job.invalid_lease_duration",
         "the lease duration is not a positive number of seconds",
+    ),
+    _malformed(
+        "job.invalid_log",
+        "the log line cannot be stored",
+        "give it a message that is not blank, whole numbers and a JSON payload",
     ),
     _malformed(
         "job.invalid_max_attempts",

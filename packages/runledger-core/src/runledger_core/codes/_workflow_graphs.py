@@ -26,6 +26,10 @@ WORKFLOW_GRAPH_CODES = (
         "a step of the workflow names the same prerequisite twice",
     ),
     _invalid(
+        "workflow.invalid_dag_duplicate_input",
+        "a step of the workflow names the same input twice",
+    ),
+    _invalid(
         "workflow.invalid_dag_duplicate_step_key",
         "two steps of the workflow have the same key",
     ),
@@ -33,6 +37,16 @@ WORKFLOW_GRAPH_CODES = (
         "workflow.invalid_dag_empty",
         "the workflow has no steps",
         "add at least one step",
+    ),
+    _invalid(
+        "workflow.invalid_dag_external_step_deadline_invalid",
+        "the deadline of an external gate is not valid",
+        "give it 1 to 2147483647 seconds and SUCCEEDED, FAILED or CANCELED",
+    ),
+    _invalid(
+        "workflow.invalid_dag_external_step_inputs_not_allowed",
+        "an external gate names inputs, which nobody would read",
+        "name them in the steps after it",
     ),
     _invalid(
         "workflow.invalid_dag_external_step_job_type_not_allowed",
@@ -49,12 +63,26 @@ WORKFLOW_GRAPH_CODES = (
         "the idempotency key of the workflow is blank",
     ),
     _invalid(
+        "workflow.invalid_dag_input_not_prerequisite",
+        "a step of the workflow wants the output of a step that it does not need",
+        "make that step its prerequisite or leave the input out",
+    ),
+    _invalid(
+        "workflow.invalid_dag_job_step_deadline_not_allowed",
+        "a job step has the deadline of an external gate",
+        "use timeout_seconds or make it a gate",
+    ),
+    _invalid(
         "workflow.invalid_dag_job_type_blank",
         "a job step of the workflow has no job type",
     ),
     _invalid(
         "workflow.invalid_dag_missing_dependency",
         "a step of the workflow needs a step that is not there",
+    ),
+    _invalid(
+        "workflow.invalid_dag_result_step_key_blank",
+        "the key of the result step is blank",
     ),
     _invalid(
         "workflow.invalid_dag_self_dependency",
@@ -73,7 +101,20 @@ WORKFLOW_GRAPH_CODES = (
         "timeout_seconds of a step is not positive",
     ),
     _invalid(
+        "workflow.invalid_dag_unknown_result_step",
+        "the workflow has no step with the key of its result step",
+    ),
+    _invalid(
+        "workflow.invalid_dag_unknown_step_key",
+        "dependencies are added to a step that is not there",
+        "add the step first",
+    ),
+    _invalid(
         "workflow.invalid_dag_workflow_type_blank",
         "the workflow type is blank",
+    ),
+    _invalid(
+        "workflow.metadata_not_json",
+        "the metadata of the workflow is not storable JSON",
     ),
 )

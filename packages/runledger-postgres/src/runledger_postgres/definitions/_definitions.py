@@ -10,6 +10,7 @@ from .._operation import operation
 from .._paging import check_page_limit
 from .._statements import statement
 from .._steps import maybe, one, rows
+from .._waits import bounded
 from ..errors import QueryError
 from ..records import JobDefinitionRecord
 from ._guards import refuse_active_schedules
@@ -36,14 +37,14 @@ def upsert_job_definition(definition: JobDefinition) -> Steps[JobDefinitionRecor
 
     Jobs already enqueued keep what they were enqueued with, and a paused type stays
     paused. A repeat with the same values writes nothing. Locks the definition's row
-    and waits for transactions that are enqueueing jobs of the type.
+    and waits, at most 5 seconds, for transactions that are enqueueing jobs of the type.
 
     Raises:
         QueryError: when the definition is disabled,
             ``job_definition.active_schedule_exists`` and
             ``job_definition.disable_unsupported_isolation``.
     """
-    row = yield from maybe(UPSERT_JOB_DEFINITION, **_values(definition))
+    row = yield from bounded(maybe(UPSERT_JOB_DEFINITION, **_values(definition)))
     if row is None:
         row = yield from one(GET_JOB_DEFINITION, job_type=definition.job_type)
     if not definition.is_enabled:
@@ -60,7 +61,7 @@ def insert_job_definition_if_missing(
 
     A definition that exists is returned as it is. Locks only what it inserts.
     """
-    row = yield from maybe(INSERT_JOB_DEFINITION, **_values(definition))
+    row = yield from bounded(maybe(INSERT_JOB_DEFINITION, **_values(definition)))
     if row is None:
         row = yield from one(GET_JOB_DEFINITION, job_type=definition.job_type)
     return JobDefinitionRecord(**row)
@@ -89,14 +90,18 @@ def update_job_definition(
             ``job_definition.disable_unsupported_isolation``.
         ValidationError: ``identifier.*``, ``job_definition.invalid_*``.
     """
-    row = yield from maybe(
-        UPDATE_JOB_DEFINITION,
-        job_type=check_identifier(job_type, "job_type"),
-        version=_positive(version, "job_definition.invalid_version"),
-        max_attempts=_positive(max_attempts, "job_definition.invalid_max_attempts"),
-        timeout_seconds=_positive(timeout_seconds, "job_definition.invalid_timeout"),
-        priority=None if priority is None else _priority(priority),
-        is_enabled=is_enabled,
+    row = yield from bounded(
+        maybe(
+            UPDATE_JOB_DEFINITION,
+            job_type=check_identifier(job_type, "job_type"),
+            version=_positive(version, "job_definition.invalid_version"),
+            max_attempts=_positive(max_attempts, "job_definition.invalid_max_attempts"),
+            timeout_seconds=_positive(
+                timeout_seconds, "job_definition.invalid_timeout"
+            ),
+            priority=None if priority is None else _priority(priority),
+            is_enabled=is_enabled,
+        )
     )
     if row is None:
         row = yield from maybe(GET_JOB_DEFINITION, job_type=job_type)
@@ -168,7 +173,9 @@ def list_job_definitions(
 
 def _set_paused(job_type: str, *, is_paused: bool) -> Steps[JobDefinitionRecord]:
     check_identifier(job_type, "job_type")
-    row = yield from maybe(SET_JOB_TYPE_PAUSED, job_type=job_type, is_paused=is_paused)
+    row = yield from bounded(
+        maybe(SET_JOB_TYPE_PAUSED, job_type=job_type, is_paused=is_paused)
+    )
     if row is None:
         row = yield from maybe(GET_JOB_DEFINITION, job_type=job_type)
     if row is None:

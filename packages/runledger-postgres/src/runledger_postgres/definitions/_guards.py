@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from .._statements import statement
 from .._steps import maybe, one
+from .._waits import bounded
 from ..errors import QueryError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def require_enabled_definition(job_type: str) -> Steps[None]:
     Raises:
         QueryError: ``job_schedule.definition_not_found_or_disabled``.
     """
-    found = yield from maybe(LOCK_ENABLED_DEFINITION, job_type=job_type)
+    found = yield from bounded(maybe(LOCK_ENABLED_DEFINITION, job_type=job_type))
     if found is None:
         raise QueryError(
             "job_schedule.definition_not_found_or_disabled", f"job type {job_type!r}"

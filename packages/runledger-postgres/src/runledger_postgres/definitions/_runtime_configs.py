@@ -17,6 +17,7 @@ from .._operation import operation
 from .._paging import check_page_limit
 from .._statements import statement
 from .._steps import maybe, one, rows
+from .._waits import bounded
 from ..errors import QueryError
 from ..records import JobRuntimeConfigRecord
 
@@ -52,7 +53,7 @@ def upsert_job_runtime_config(
         ValidationError: ``job.invalid_runtime_config``, ``identifier.*``.
     """
     values = _values(job_type, schema_version, config, updated_by_user_id)
-    row = yield from maybe(UPSERT_JOB_RUNTIME_CONFIG, **values)
+    row = yield from bounded(maybe(UPSERT_JOB_RUNTIME_CONFIG, **values))
     if row is None:
         row = yield from one(GET_JOB_RUNTIME_CONFIG, job_type=job_type)
     return JobRuntimeConfigRecord(**row)
@@ -72,7 +73,7 @@ def insert_job_runtime_config_if_missing(
     Errors are those of ``upsert_job_runtime_config``.
     """
     values = _values(job_type, schema_version, config, updated_by_user_id)
-    row = yield from maybe(INSERT_JOB_RUNTIME_CONFIG, **values)
+    row = yield from bounded(maybe(INSERT_JOB_RUNTIME_CONFIG, **values))
     if row is None:
         row = yield from one(GET_JOB_RUNTIME_CONFIG, job_type=job_type)
     return JobRuntimeConfigRecord(**row)

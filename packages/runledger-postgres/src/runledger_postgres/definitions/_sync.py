@@ -11,6 +11,7 @@ from runledger_core import check_identifier
 from .._operation import operation
 from .._statements import statement
 from .._steps import rows
+from .._waits import bounded
 from ..errors import QueryError
 from ._guards import refuse_active_schedules
 
@@ -55,8 +56,12 @@ def sync_job_definitions(
     _refuse_doubles(definitions)
     if not definitions:
         return DefinitionSyncReport(frozenset())
-    written = yield from rows(
-        SYNC_JOB_DEFINITIONS, restore_enabled=restore_enabled, **_columns(definitions)
+    written = yield from bounded(
+        rows(
+            SYNC_JOB_DEFINITIONS,
+            restore_enabled=restore_enabled,
+            **_columns(definitions),
+        )
     )
     yield from refuse_active_schedules(_disabled(definitions))
     return DefinitionSyncReport(frozenset(row["job_type"] for row in written))
@@ -88,9 +93,9 @@ def sync_job_definitions_exact(
         raise QueryError("job_definition.empty_job_type_list")
     named = {definition.job_type for definition in definitions}
     absent = sorted(scope - named)
-    yield from rows(LOCK_JOB_DEFINITIONS, job_types=sorted(scope | named))
-    written = yield from rows(
-        SYNC_JOB_DEFINITIONS, restore_enabled=True, **_columns(definitions)
+    yield from bounded(rows(LOCK_JOB_DEFINITIONS, job_types=sorted(scope | named)))
+    written = yield from bounded(
+        rows(SYNC_JOB_DEFINITIONS, restore_enabled=True, **_columns(definitions))
     )
     disabled = yield from rows(DISABLE_JOB_DEFINITIONS, job_types=absent)
     disabled_types = frozenset(row["job_type"] for row in disabled)

@@ -1,6 +1,8 @@
 """The life of a job."""
 
-from ._cancel import cancel_job
+from ._cancel import (
+    cancel_job,
+)
 from ._claim import claim_jobs
 from ._complete import (
     JobSettlement,
@@ -10,12 +12,29 @@ from ._complete import (
     complete_job_success,
     complete_jobs,
 )
+from ._copy import copy_jobs
 from ._counts import count_jobs_by_status
+from ._dead_letters import (
+    get_dead_letter,
+    list_dead_letters,
+)
 from ._enqueue import enqueue_job, enqueue_jobs
 from ._explain import explain_job
 from ._explanation import ExplanationReason, JobExplanation
 from ._heartbeat import heartbeat_job
 from ._lease import heartbeat_jobs
+from ._logs import (
+    insert_job_log,
+    list_job_logs,
+)
+from ._metrics import (
+    get_job_metrics,
+)
+from ._payloads import (
+    PayloadUpdate,
+    update_job_payload_field,
+    update_job_payload_uuid_array_field,
+)
 from ._progress import save_checkpoint, update_job_progress
 from ._reads import (
     get_job_by_id,
@@ -25,6 +44,14 @@ from ._reads import (
     list_jobs,
 )
 from ._reap import reap_expired_leases
+from ._records import (
+    DeadLetterCursor,
+    DeadLetterPage,
+    DeadLetterSummary,
+    JobDeadLetterRecord,
+    JobLogRecord,
+    JobMetricsRecord,
+)
 from ._release import release_unstarted_claims
 from ._requeue import (
     Requeued,
@@ -35,9 +62,16 @@ from ._requeue import (
 )
 
 __all__ = [
+    "DeadLetterCursor",
+    "DeadLetterPage",
+    "DeadLetterSummary",
     "ExplanationReason",
+    "JobDeadLetterRecord",
     "JobExplanation",
+    "JobLogRecord",
+    "JobMetricsRecord",
     "JobSettlement",
+    "PayloadUpdate",
     "RequeueMismatch",
     "RequeueNotFound",
     "RequeueOutcome",
@@ -49,20 +83,28 @@ __all__ = [
     "complete_job_failure",
     "complete_job_success",
     "complete_jobs",
+    "copy_jobs",
     "count_jobs_by_status",
     "enqueue_job",
     "enqueue_jobs",
     "explain_job",
+    "get_dead_letter",
     "get_job_by_id",
+    "get_job_metrics",
     "get_job_payload_by_idempotency_key",
     "heartbeat_job",
     "heartbeat_jobs",
+    "insert_job_log",
+    "list_dead_letters",
     "list_job_attempts",
     "list_job_events",
+    "list_job_logs",
     "list_jobs",
     "reap_expired_leases",
     "release_unstarted_claims",
     "requeue_job",
     "save_checkpoint",
+    "update_job_payload_field",
+    "update_job_payload_uuid_array_field",
     "update_job_progress",
 ]

@@ -9,6 +9,7 @@ from runledger_core import check_text, check_uuid
 from .._operation import operation
 from .._statements import scoped_statement
 from .._steps import Call, batch
+from .._waits import bounded
 from ..errors import QueryError
 from ..records import JobRecord
 
@@ -34,20 +35,23 @@ def cancel_job(
     handler does is written down any more, and the next heartbeat of its worker names
     the lease as canceled. *reason* stands in ``status_reason`` (``CANCELED`` without
     one) and in the event, so keep secrets out. A repeat fails: the job has ended.
-    Locks the job's row.
+    Locks the job's row and waits for it at most 5 seconds.
 
     Raises:
         QueryError: ``job.not_found`` within *scope*,
-            ``job.invalid_state_transition`` (says which status it ended in).
+            ``job.invalid_state_transition`` (says which status it ended in),
+            ``db.query_failed`` when the row is not to be had in time.
         ValidationError: ``job.invalid_reason``, ``identifier.invalid_uuid``.
     """
     check_uuid(job_id, "job_id")
     told = None if reason is None else check_text(reason, "job.invalid_reason")
     lock, extra = LOCK_JOB.within(scope)
     cancel, _ = CANCEL_JOB.within(scope)
-    found, canceled = yield from batch(
-        Call(lock, {"job_id": job_id, **extra}),
-        Call(cancel, {"job_id": job_id, "reason": told, **extra}),
+    found, canceled = yield from bounded(
+        batch(
+            Call(lock, {"job_id": job_id, **extra}),
+            Call(cancel, {"job_id": job_id, "reason": told, **extra}),
+        )
     )
     if not found:
         raise QueryError("job.not_found")

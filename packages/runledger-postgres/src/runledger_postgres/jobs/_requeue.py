@@ -11,6 +11,7 @@ from runledger_core import JobStatus, check_text, check_uuid
 from .._operation import operation
 from .._statements import scoped_statement
 from .._steps import maybe
+from .._waits import bounded
 from ..errors import QueryError
 from ..records import JobRecord
 
@@ -70,12 +71,13 @@ def requeue_job(
     lease that was cut short would have expired, so that two handlers never meet. An
     existing dead letter stays. A repeat answers with a mismatch: the run has changed.
 
-    Locks the job's row; an answer that is not `Requeued` keeps no lock.
+    Locks the job's row, for which it waits at most 5 seconds; an answer that is not
+    `Requeued` keeps no lock.
 
     Raises:
         QueryError: ``job.workflow_requeue_not_supported`` for a job of a workflow;
             ``job.invalid_state_transition`` when a status is expected that cannot be
-            requeued.
+            requeued; ``db.query_failed`` when the row is not to be had in time.
         ValidationError: ``job.invalid_reason``, ``identifier.invalid_uuid``.
     """
     check_uuid(job_id, "job_id")
@@ -85,14 +87,16 @@ def requeue_job(
     look, _ = GET_JOB_STATE.within(scope)
     told = None if reason is None else check_text(reason, "job.invalid_reason")
     while True:
-        row = yield from maybe(
-            requeue,
-            job_id=job_id,
-            expected_status=JobStatus(expected_status).value,
-            expected_run_number=expected_run_number,
-            keep_progress=keep_progress,
-            reason=told,
-            **extra,
+        row = yield from bounded(
+            maybe(
+                requeue,
+                job_id=job_id,
+                expected_status=JobStatus(expected_status).value,
+                expected_run_number=expected_run_number,
+                keep_progress=keep_progress,
+                reason=told,
+                **extra,
+            )
         )
         if row is not None:
             return _requeued(row)

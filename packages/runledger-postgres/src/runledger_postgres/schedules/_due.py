@@ -9,6 +9,7 @@ from runledger_core import check_instant, check_uuid
 from .._operation import operation
 from .._statements import statement
 from .._steps import rows
+from .._waits import bounded
 from ..errors import QueryError
 from ._records import DueSchedule, JobScheduleRecord
 
@@ -64,10 +65,12 @@ def mark_schedule_fired(
             ``identifier.invalid_uuid``.
     """
     code = "job_schedule.invalid_fire_time"
-    marked = yield from rows(
-        MARK_SCHEDULE_FIRED,
-        schedule_id=check_uuid(schedule_id, "schedule_id"),
-        scheduled_for=check_instant(scheduled_for, code),
-        next_fire_at=check_instant(next_fire_at, code),
+    marked = yield from bounded(
+        rows(
+            MARK_SCHEDULE_FIRED,
+            schedule_id=check_uuid(schedule_id, "schedule_id"),
+            scheduled_for=check_instant(scheduled_for, code),
+            next_fire_at=check_instant(next_fire_at, code),
+        )
     )
     return bool(marked)

@@ -16,6 +16,7 @@ from .._operation import operation
 from .._paging import check_page_limit
 from .._statements import scoped_statement, statement
 from .._steps import maybe, one, rows
+from .._waits import bounded
 from ..definitions._guards import require_enabled_definition
 from ..errors import QueryError
 from ._records import JobScheduleRecord
@@ -53,7 +54,7 @@ def upsert_job_schedule(schedule: JobSchedule) -> Steps[JobScheduleRecord]:
             schedule, ``job.definition_not_found`` for any.
     """
     prepared = yield from one(PREPARE_JOB_SCHEDULE, name=schedule.name)
-    row = yield from maybe(UPSERT_JOB_SCHEDULE, **_values(schedule, prepared))
+    row = yield from bounded(maybe(UPSERT_JOB_SCHEDULE, **_values(schedule, prepared)))
     if row is None:
         row = yield from maybe(GET_ANY_JOB_SCHEDULE, name=schedule.name)
         if row is None or row["job_type"] != schedule.job_type:
@@ -79,7 +80,9 @@ def set_job_schedule_active(
         ValidationError: ``job_schedule.invalid_name``.
     """
     check_schedule_name(name)
-    row = yield from maybe(SET_JOB_SCHEDULE_ACTIVE, name=name, is_active=is_active)
+    row = yield from bounded(
+        maybe(SET_JOB_SCHEDULE_ACTIVE, name=name, is_active=is_active)
+    )
     if row is None:
         row = yield from maybe(GET_ANY_JOB_SCHEDULE, name=name)
     if row is None:
@@ -102,10 +105,12 @@ def set_job_schedule_next_fire_at(
         ValidationError: ``job_schedule.invalid_name``,
             ``job_schedule.invalid_fire_time``.
     """
-    row = yield from maybe(
-        SET_JOB_SCHEDULE_NEXT_FIRE_AT,
-        name=check_schedule_name(name),
-        next_fire_at=check_instant(next_fire_at, "job_schedule.invalid_fire_time"),
+    row = yield from bounded(
+        maybe(
+            SET_JOB_SCHEDULE_NEXT_FIRE_AT,
+            name=check_schedule_name(name),
+            next_fire_at=check_instant(next_fire_at, "job_schedule.invalid_fire_time"),
+        )
     )
     return None if row is None else JobScheduleRecord(**row)
 

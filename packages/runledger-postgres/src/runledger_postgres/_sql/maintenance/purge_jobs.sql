@@ -16,7 +16,7 @@ WITH examined AS MATERIALIZED (
     LIMIT %(limit)s
 ),
 held AS MATERIALIZED (
-    SELECT q.ctid AS row_id, q.id
+    SELECT q.id
     FROM job_queue AS q
     WHERE q.ctid = ANY (ARRAY(
           SELECT e.row_id
@@ -50,7 +50,7 @@ dead_letters AS (
 ),
 deleted AS (
     DELETE FROM job_queue
-    WHERE ctid = ANY (ARRAY(SELECT row_id FROM held))
+    WHERE id = ANY (ARRAY(SELECT id FROM held))
     RETURNING id
 )
 SELECT
