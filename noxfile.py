@@ -133,6 +133,14 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure the storage layer beside bare SQL, on a durable server of its own."""
+    python = dev_environment(session)
+    script = "tests-integration/benchmarks/storage_rates.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
 def vendor(session: nox.Session) -> None:
     """Copy the migrations and the build hook into every distribution."""
     session.run(sys.executable, "scripts/vendor.py", *session.posargs)
