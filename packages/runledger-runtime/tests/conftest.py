@@ -60,6 +60,16 @@ class FakeLeaseReport:
     canceled: set[Lease]
 
 
+@attrs.frozen(kw_only=True)
+class FakeReapReport:
+    """What a pass of the reaper said."""
+
+    retried_count: int = 0
+    dead_lettered_count: int = 0
+    deferred_count: int = 0
+    has_more: bool = False
+
+
 @attrs.frozen
 class FakeSettledJob:
     """What settling said."""
@@ -81,6 +91,7 @@ class FakeLedger:
         self.due: deque[FakeJob] = deque()
         self.held: set[Lease] = set()
         self.canceled: set[Lease] = set()
+        self.reap_reports: deque[FakeReapReport] = deque()
         self.outcomes: dict[UUID, Any] = {}
         self.definitions: list[JobDefinition] = []
         self.calls: defaultdict[str, list[Any]] = defaultdict(list)
@@ -137,6 +148,16 @@ class FakeLedger:
         is_success = isinstance(outcome, Succeeded)
         return FakeSettledJob(JobStatus.SUCCEEDED if is_success else JobStatus.PENDING)
 
+    async def reap(self, *, retry: Any, **_: Any) -> FakeReapReport:
+        await self._pass("reap", retry)
+        return self.reap_reports.popleft() if self.reap_reports else FakeReapReport()
+
+    async def announce(self, *, job_types: Any, **_: Any) -> None:
+        await self._pass("announce", list(job_types))
+
+    async def withdraw(self, worker_id: str, **_: Any) -> None:
+        await self._pass("withdraw", worker_id)
+
     def is_transient(self, error: RunledgerError) -> bool:
         return error.code == "db.connection_failed"
 
@@ -175,3 +196,9 @@ def raises_code() -> Any:
         assert code == caught.value.code, caught.value.internal_message()
 
     return raises_code
+
+
+@pytest.fixture
+def reap_report() -> type[FakeReapReport]:
+    """Make what a pass of the reaper says."""
+    return FakeReapReport

@@ -6,7 +6,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from runledger_runtime import Stop
-from runledger_runtime._ticks import Backoff, spread, ticks
+from runledger_runtime._ticks import Backoff, spread
 
 
 async def test_a_request_wakes_those_who_wait():
@@ -95,18 +95,6 @@ async def test_a_request_after_the_run_is_harmless():
     await trio.to_thread.run_sync(late)
 
     assert stop.is_requested
-
-
-async def test_ticks_come_at_once_and_then_at_their_interval(clock):
-    stop = Stop()
-    times = []
-
-    async for _ in ticks(15, stop):
-        times.append(trio.current_time())
-        if len(times) == 3:
-            stop.request()
-
-    assert [0, 15, 30] == times
 
 
 def test_pauses_grow_to_ten_seconds_and_begin_again_after_a_success():

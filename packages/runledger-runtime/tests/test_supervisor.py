@@ -56,7 +56,8 @@ async def test_definitions_are_stored_before_work_starts(make, ledger, catalog):
     await make(catalog).run_async(stop_when_idle=True)
 
     assert [JobDefinition("test.job", max_attempts=3)] == ledger.definitions
-    assert ["check", "sync_definitions", "claim"] == list(ledger.calls)[:3]
+    assert ["check", "sync_definitions"] == list(ledger.calls)[:2]
+    assert "claim" in ledger.calls
 
 
 async def test_a_registry_leaves_the_definitions_alone(make, ledger, catalog):

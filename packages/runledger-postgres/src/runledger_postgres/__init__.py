@@ -50,6 +50,7 @@ from .jobs import (
     RequeueOutcome,
     SettleFailure,
     SettleSuccess,
+    announce_worker,
     cancel_job,
     claim_jobs,
     complete_job_failure,
@@ -79,6 +80,7 @@ from .jobs import (
     update_job_payload_field,
     update_job_payload_uuid_array_field,
     update_job_progress,
+    withdraw_worker,
 )
 from .maintenance import (
     INVARIANTS,
@@ -181,6 +183,7 @@ __all__ = [
     "SettleSuccess",
     "SettledJob",
     "StatusCount",
+    "announce_worker",
     "audit_ledger",
     "bundled_migrations",
     "cancel_job",
@@ -236,4 +239,5 @@ __all__ = [
     "upsert_job_definition",
     "upsert_job_runtime_config",
     "upsert_job_schedule",
+    "withdraw_worker",
 ]

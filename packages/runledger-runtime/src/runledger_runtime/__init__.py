@@ -10,6 +10,7 @@ from __future__ import annotations
 from ._context import JobContext
 from ._handlers import HandlerEntry, JobFunction, JobHandler, JobResult
 from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
+from ._loop_exit import RuntimeLoopExit
 from ._postgres_ledger import PostgresLedger
 from ._stop import Stop
 from .catalog import JobCatalog
@@ -21,9 +22,10 @@ from .errors import (
     LedgerTimeoutError,
     SupervisorError,
 )
+from .reaper import run_reaper_loop
 from .registry import JobRegistry
 from .supervisor import ExitCode, Supervisor
-from .worker import RuntimeLoopExit, run_worker_loop
+from .worker import run_worker_loop
 
 __all__ = [
     "CatalogError",
@@ -50,5 +52,6 @@ __all__ = [
     "Succeeded",
     "Supervisor",
     "SupervisorError",
+    "run_reaper_loop",
     "run_worker_loop",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -83,6 +83,19 @@ class LeaseReport(Protocol):
     def canceled(self) -> Collection[Lease]: ...
 
 
+class ReapReport(Protocol):
+    """What one pass of the reaper did."""
+
+    @property
+    def retried_count(self) -> int: ...
+    @property
+    def dead_lettered_count(self) -> int: ...
+    @property
+    def deferred_count(self) -> int: ...
+    @property
+    def has_more(self) -> bool: ...
+
+
 class Ledger(Protocol):
     """
     What the loops ask of the ledger.
@@ -131,6 +144,32 @@ class Ledger(Protocol):
         A result that is an error says why that one was left alone:
         ``job.lease_owner_mismatch`` or ``job.invalid_completion_progress``.
         """
+        ...
+
+    async def reap(
+        self,
+        *,
+        limit: int,
+        retry: Mapping[str, RetryDelay],
+        default_retry: RetryDelay,
+        timeout_seconds: float,
+    ) -> ReapReport:
+        """Take up to *limit* jobs back whose leases have expired."""
+        ...
+
+    async def announce(
+        self,
+        *,
+        worker_id: str,
+        job_types: Collection[str],
+        ttl_seconds: int,
+        timeout_seconds: float,
+    ) -> None:
+        """Say that a worker is there and what it runs."""
+        ...
+
+    async def withdraw(self, worker_id: str, *, timeout_seconds: float) -> None:
+        """Say that a worker has ended."""
         ...
 
     def is_transient(self, error: RunledgerError) -> bool:

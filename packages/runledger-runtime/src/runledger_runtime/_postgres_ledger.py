@@ -21,26 +21,30 @@ from runledger_postgres import (
     SchemaCompatibilityError,
     SettleFailure,
     SettleSuccess,
+    announce_worker,
     bundled_migrations,
     claim_jobs,
     complete_jobs,
     ensure_schema_compatible_after_idempotency_cutover,
     heartbeat_jobs,
+    reap_expired_leases,
     release_unstarted_claims,
     sync_job_definitions,
+    withdraw_worker,
 )
 
 from ._ledger import Succeeded
 from .errors import LedgerTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from runledger_core import JobDefinition, Lease, RunledgerError
+    from runledger_core import JobDefinition, Lease, RetryDelay, RunledgerError
     from runledger_postgres import (
         ClaimedJob,
         HeartbeatReport,
         JobSettlement,
+        ReapReport,
         SettledJob,
     )
 
@@ -157,6 +161,47 @@ class PostgresLedger:
     ) -> Sequence[SettledJob | RunledgerError]:
         """Write outcomes down, all or none, with a result for each in order."""
         return await self._call(timeout_seconds, _settle, self._pool, outcomes)
+
+    async def reap(
+        self,
+        *,
+        limit: int,
+        retry: Mapping[str, RetryDelay],
+        default_retry: RetryDelay,
+        timeout_seconds: float,
+    ) -> ReapReport:
+        """Take up to *limit* jobs back whose leases have expired."""
+
+        def reap() -> ReapReport:
+            return reap_expired_leases(
+                self._pool, limit=limit, retry=retry, default_retry=default_retry
+            )
+
+        return await self._call(timeout_seconds, reap)
+
+    async def announce(
+        self,
+        *,
+        worker_id: str,
+        job_types: Collection[str],
+        ttl_seconds: int,
+        timeout_seconds: float,
+    ) -> None:
+        """Say that a worker is there and what it runs."""
+
+        def announce() -> None:
+            announce_worker(
+                self._pool,
+                worker_id=worker_id,
+                job_types=job_types,
+                ttl_seconds=ttl_seconds,
+            )
+
+        await self._call(timeout_seconds, announce)
+
+    async def withdraw(self, worker_id: str, *, timeout_seconds: float) -> None:
+        """Say that a worker has ended."""
+        await self._call(timeout_seconds, withdraw_worker, self._pool, worker_id)
 
     def is_transient(self, error: RunledgerError) -> bool:
         """Tell whether the same call may succeed when it is made again."""

@@ -1,28 +1,12 @@
-"""Give loops their rhythm: regular passes, spread a little, and pauses that grow."""
+"""Give loops their rhythm: pauses that are spread a little, or that grow."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
-
-import trio
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from ._stop import Stop
 
 _SPREAD = 0.25
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 10.0
-
-
-async def ticks(interval_seconds: float, stop: Stop) -> AsyncIterator[None]:
-    """Yield at once and then after every interval, until *stop* is requested."""
-    while not stop.is_requested:
-        yield
-        with trio.move_on_after(interval_seconds):
-            await stop.wait_requested()
 
 
 def spread(seconds: float) -> float:

@@ -66,6 +66,10 @@ class JobRegistry:
         """The job types, sorted."""
         return tuple(sorted(self._entries))
 
+    def retry_policies(self) -> dict[str, RetryDelay]:
+        """Return how long failed jobs of each type wait."""
+        return {job_type: entry.retry for job_type, entry in self._entries.items()}
+
     def copy(self) -> JobRegistry:
         """Return a registry that does not see what is registered here later."""
         copied = JobRegistry()

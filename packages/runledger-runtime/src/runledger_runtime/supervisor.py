@@ -11,12 +11,14 @@ import trio
 
 from runledger_core import RunledgerError
 
+from ._loop_exit import RuntimeLoopExit
 from ._postgres_ledger import ledger_over
 from ._signals import can_watch_signals, watch_signals
 from ._stop import Stop
 from .config import JobsConfig
 from .errors import SupervisorError
-from .worker import RuntimeLoopExit, run_worker_loop
+from .reaper import run_reaper_loop
+from .worker import run_worker_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -69,6 +71,8 @@ class Supervisor:
         config: the settings; the default is ``JobsConfig.from_env()``.
         catalog: the job types, whose definitions are stored at the start.
         registry: the handlers instead, for hosts that store definitions themselves.
+        is_reaper_enabled: whether it also takes jobs back from workers that are gone;
+            at least one process of a fleet must.
 
     Raises:
         TypeError: *database* is neither a pool nor a ledger, or there is a registry
@@ -82,6 +86,7 @@ class Supervisor:
         *,
         catalog: JobCatalog | None = None,
         registry: JobRegistry | None = None,
+        is_reaper_enabled: bool = True,
     ) -> None:
         if catalog is not None and registry is not None:
             raise TypeError("a supervisor takes a catalog or a registry, not both")
@@ -89,6 +94,7 @@ class Supervisor:
         self._config = config
         self._catalog = catalog
         self._registry = registry
+        self._is_reaper_enabled = is_reaper_enabled
         self._stop = Stop()
         self._has_run = False
         self._failures: list[SupervisorError] = []
@@ -200,6 +206,11 @@ class Supervisor:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._run_task, "worker", worker, name="worker")
+            if self._is_reaper_enabled:
+                reaper = partial(
+                    run_reaper_loop, self._ledger, registry, config, self._stop
+                )
+                nursery.start_soon(self._run_task, "reaper", reaper, name="reaper")
             task_status.started()
             _logger.info(
                 "%s runs jobs of %d types",

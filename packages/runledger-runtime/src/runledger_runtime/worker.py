@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import trio
@@ -13,6 +12,8 @@ from ._completer import Completer
 from ._execution import Execution
 from ._held_jobs import CancelReason, HeldJobs
 from ._lease_keeper import LeaseKeeper
+from ._loop_exit import RuntimeLoopExit
+from ._presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,22 +23,11 @@ if TYPE_CHECKING:
     from .config import JobsConfig
     from .registry import JobRegistry
 
-__all__ = ["RuntimeLoopExit", "run_worker_loop"]
+__all__ = ["run_worker_loop"]
 
 # What an urgent stop leaves for handlers to unwind and for outcomes to be settled.
 _URGENT_SECONDS = 1.0
 _logger = logging.getLogger("runledger_runtime")
-
-
-class RuntimeLoopExit(Enum):
-    """Say why a loop ended."""
-
-    SHUTDOWN = "SHUTDOWN"
-    """It was asked to stop, and left nothing behind."""
-    COMPLETED = "COMPLETED"
-    """There was nothing left to do, and it was to stop then."""
-    INTERRUPTED = "INTERRUPTED"
-    """It was asked to stop, and jobs were cut short: their leases will expire."""
 
 
 async def run_worker_loop(
@@ -80,6 +70,7 @@ async def run_worker_loop(
     )
     completer = Completer(ledger, held, timeout_seconds=config.database_timeout_seconds)
     keeper = LeaseKeeper(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
+    presence = Presence(ledger, handlers.registered_types, config)
     async with trio.open_nursery() as nursery:
         execution = Execution(
             nursery,
@@ -90,6 +81,7 @@ async def run_worker_loop(
         )
         nursery.start_soon(completer.run, name="runledger completer")
         nursery.start_soon(keeper.run, name="runledger lease keeper")
+        nursery.start_soon(presence.run, name="runledger presence")
         task_status.started()
         claimer = Claimer(ledger, held, execution, handlers.registered_types, config)
         ran_out = await claimer.run(stop, stop_when_idle=stop_when_idle)
@@ -97,6 +89,7 @@ async def run_worker_loop(
         if not await _drain(held, config, stop):
             loop_exit = RuntimeLoopExit.INTERRUPTED
         nursery.cancel_scope.cancel()
+    await presence.end()
     return loop_exit
 
 

@@ -60,6 +60,7 @@ from ._requeue import (
     RequeueOutcome,
     requeue_job,
 )
+from ._workers import announce_worker, withdraw_worker
 
 __all__ = [
     "DeadLetterCursor",
@@ -78,6 +79,7 @@ __all__ = [
     "Requeued",
     "SettleFailure",
     "SettleSuccess",
+    "announce_worker",
     "cancel_job",
     "claim_jobs",
     "complete_job_failure",
@@ -107,4 +109,5 @@ __all__ = [
     "update_job_payload_field",
     "update_job_payload_uuid_array_field",
     "update_job_progress",
+    "withdraw_worker",
 ]
