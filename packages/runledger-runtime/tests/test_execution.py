@@ -385,6 +385,24 @@ async def test_a_lost_lease_cancels_and_nothing_is_written(open_bench):
     assert {} == bench.outcomes
 
 
+async def test_the_first_reason_to_cancel_counts(open_bench):
+    async def finish(context, payload):
+        with trio.CancelScope(shield=True):
+            await asked.wait()
+
+    asked = trio.Event()
+    async with open_bench(finish) as bench:
+        bench.start(claimed())
+        await wait_all_tasks_blocked()
+        (job,) = bench.held
+        job.cancel(CancelReason.LEASE_LOST)
+        job.cancel(CancelReason.SHUTDOWN)
+        asked.set()
+        await bench.finish()
+
+    assert {} == bench.outcomes
+
+
 async def test_a_job_cancelled_before_its_turn_never_runs(open_bench):
     ran = []
 

@@ -49,6 +49,15 @@ async def test_a_request_before_anything_runs_is_not_lost():
     assert scope.cancelled_caught
 
 
+async def test_waiting_for_what_was_requested_before_ends_at_once():
+    stop = Stop()
+    stop.request()
+
+    await stop.wait_requested()
+
+    assert stop.is_requested
+
+
 async def test_ending_cancels_what_is_inside():
     stop = Stop()
 

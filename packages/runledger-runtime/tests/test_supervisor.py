@@ -221,10 +221,13 @@ async def test_cancelling_it_leaves_jobs_to_their_leases(make, ledger):
     assert ledger.is_closed
 
 
-async def test_the_exit_says_that_nothing_was_left(make, catalog):
-    exits = await make(catalog).run_async(stop_when_idle=True)
+async def test_the_exit_says_that_there_was_nothing_left_to_do(make, catalog):
+    supervisor = make(catalog)
 
-    assert RuntimeLoopExit.COMPLETED is exits
+    loop_exit = await supervisor.run_async(stop_when_idle=True)
+
+    assert RuntimeLoopExit.COMPLETED is loop_exit
+    assert supervisor.is_shutdown_requested
 
 
 @pytest.mark.parametrize("database", [None, "postgresql://localhost", object()])

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from runledger_core import RunledgerError
+from runledger_core import JobFailure, RunledgerError
 from runledger_runtime import (
     JobRegistry,
     RuntimeLoopExit,
@@ -103,12 +103,17 @@ async def test_no_more_is_claimed_than_can_be_started(work, ledger, clock):
     assert pytest.approx(5, abs=0.5) == trio.current_time()
 
 
-async def test_a_full_claim_is_followed_by_the_next_at_once(work, ledger, clock):
+async def test_a_full_claim_is_followed_by_the_next_at_once(work, ledger, stop, clock):
+    async def count(context, payload):
+        if not ledger.due:
+            stop.request()
+
     for _ in range(64):
         ledger.add()
 
-    await work(nothing, claim_batch_size=16)
+    await work(count, is_idle_the_end=False, claim_batch_size=16)
 
+    assert 64 == len(ledger.outcomes)
     assert 0 == trio.current_time()
 
 
@@ -296,6 +301,24 @@ async def test_an_urgent_stop_still_settles_what_has_ended(work, ledger, stop, c
     await work(finish)
 
     assert 1 == len(ledger.outcomes)
+
+
+async def test_an_urgent_stop_leaves_a_second_to_clean_up(work, ledger, stop, clock):
+    async def clean_up(context, payload):
+        stop.request_urgently()
+        try:
+            await trio.sleep(1000)
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.5)
+            return JobFailure.retryable("test.interrupted", "half done")
+
+    ledger.add()
+
+    await work(clean_up)
+
+    (outcome,) = ledger.outcomes.values()
+    assert "test.interrupted" == outcome.failure.code
 
 
 async def test_outcomes_that_cannot_be_settled_do_not_hold_the_end_up(

@@ -163,7 +163,11 @@ class HeldJobs:
             self._change = None
 
     async def wait_until(self, holds: Callable[[], bool]) -> None:
-        """Wait until *holds* is true; it is asked again after every change."""
+        """
+        Wait until *holds* is true; it is asked again after every change.
+
+        A checkpoint in any case, also if it holds already.
+        """
         await trio.lowlevel.checkpoint()
         while not holds():
             if self._change is None:
