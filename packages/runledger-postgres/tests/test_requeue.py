@@ -114,6 +114,18 @@ def test_a_job_canceled_while_it_ran_waits_until_its_lease_would_have_expired(
     assert run(claim_jobs, worker_id="w2", lease_seconds=60, limit=1) == []
 
 
+def test_a_second_requeue_waits_for_the_lease_of_the_first_run_too(run, enqueue, claim):
+    job_id = enqueue()
+    claimed = claim(lease_seconds=600)
+    run(cancel_job, job_id, scope=EVERYTHING)
+    run(requeue_job, job_id, **CANCELED_RUN)
+    run(cancel_job, job_id, scope=EVERYTHING)
+
+    job = run(requeue_job, job_id, **{**CANCELED_RUN, "expected_run_number": 2}).job
+
+    assert job.next_run_at == claimed.lease_expires_at
+
+
 def test_a_job_canceled_before_it_ran_is_due_at_once(run, enqueue):
     job_id = enqueue()
     run(cancel_job, job_id, scope=EVERYTHING)

@@ -3,8 +3,9 @@
 -- Locks its job_queue row (rank 1), but only a row that meets the expectations: whoever
 -- is refused holds nothing. Found by id twice, since the version that was waited for is
 -- newer than the statement's snapshot. A job of a workflow is found and left alone.
--- The next run is not due before the lease that a cancellation cut short would have
--- expired: until then its holder may not know, and two handlers would be at work.
+-- The next run is not due before each lease that a cancellation cut short would have
+-- expired, in whatever run: until then its holder may not know, and two handlers would
+-- be at work.
 WITH held AS MATERIALIZED (
     SELECT id, run_number
     FROM job_queue
@@ -26,7 +27,6 @@ moment AS MATERIALIZED (
             SELECT max((e.payload ->> 'lease_quiesces_at')::timestamptz)
             FROM job_events AS e
             WHERE e.job_id = h.id
-              AND e.run_number = h.run_number
               AND e.event_type = 'CANCELED'
         ) AS lease_quiesces_at,
         clock_timestamp() AS requeued_at
