@@ -41,6 +41,13 @@ IMPORTS = [Path(place).name.replace("-", "_") for place in DISTRIBUTIONS]
 EDITABLES = [f"--editable=./{place}" for place in DISTRIBUTIONS[:-1]]
 EDITABLES += [f"--editable=./{DISTRIBUTIONS[-1]}[embedded]"]
 
+# Each writes one page of docs/ from tables in code.
+RENDERERS = (
+    "scripts/render_audit.py",
+    "scripts/render_error_codes.py",
+    "scripts/render_states.py",
+)
+
 # How pip is told to get packages from elsewhere than the public index, or through
 # something. Additional places (extra-index-url, find-links) are not among them:
 # everything that is installed here is on the public index.
@@ -58,7 +65,8 @@ def test(session: nox.Session) -> None:
     check_types(session, python)
     check_layers(session, python)
     check_generated(session, python)
-    run_pytest(session, python, *session.posargs)
+    # Two workers: most tests wait for PostgreSQL, which then has something to do.
+    run_pytest(session, python, "-n", "2", *session.posargs)
 
 
 @nox.session
@@ -125,6 +133,14 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure the storage layer beside bare SQL, on a durable server of its own."""
+    python = dev_environment(session)
+    script = "tests-integration/benchmarks/storage_rates.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
 def vendor(session: nox.Session) -> None:
     """Copy the migrations and the build hook into every distribution."""
     session.run(sys.executable, "scripts/vendor.py", *session.posargs)
@@ -135,6 +151,14 @@ def lock(session: nox.Session) -> None:
     """Write statements.lock.json from a migrated database."""
     python = dev_environment(session)
     session.run(python, "scripts/lock_statements.py", *session.posargs)
+
+
+@nox.session(default=False)
+def render(session: nox.Session) -> None:
+    """Write the pages of docs/ that are made from code."""
+    python = dev_environment(session)
+    for script in RENDERERS:
+        session.run(python, script, *session.posargs)
 
 
 def check_style(session: nox.Session, python: str) -> None:
@@ -164,6 +188,8 @@ def check_generated(session: nox.Session, python: str) -> None:
     """Compare what scripts write with what is there."""
     session.run(python, "scripts/vendor.py", "--check")
     session.run(python, "scripts/lock_statements.py", "--check-offline")
+    for script in RENDERERS:
+        session.run(python, script, "--check")
 
 
 def run_pytest(session: nox.Session, python: str, *arguments: str) -> None:

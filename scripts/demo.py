@@ -37,6 +37,7 @@ from survey import (
 
 from runledger_core import EVERYTHING, JobStatus, RunledgerError
 from runledger_postgres import (
+    audit_ledger,
     count_jobs_by_status,
     enqueue_jobs,
     list_jobs,
@@ -59,7 +60,7 @@ POISON = "def unfinished(:\n    'no Python can parse this'\n"
 LOOK_FURTHER = """
 To look further: README.md has a worker in twenty lines,
 packages/runledger-postgres/README.md jobs in your own transaction,
-docs/design/operations.md how one text serves blocking and asyncio code.
+docs/guides/jobs.md all that the storage layer does.
 """
 
 
@@ -230,8 +231,13 @@ def report(
         f" end, {totals.seconds:.1f} s in all"
     )
     show_dead_letters(console, pool)
+    broken = audit_ledger(pool)
+    for invariant in broken:
+        console.print(f"[red]{invariant.name}: {invariant.sentence}[/red]")
+    console.print(f"the audit of the ledger found {len(broken)} broken invariants")
     console.print(LOOK_FURTHER)
-    return 0 if all(ledger == direct for _, ledger, direct in rows) else 1
+    is_right = not broken and all(ledger == direct for _, ledger, direct in rows)
+    return 0 if is_right else 1
 
 
 def one_row(

@@ -27,6 +27,7 @@ from runledger_postgres import (
     SettleSuccess,
     claim_jobs,
     complete_jobs,
+    copy_jobs,
     enqueue_job,
     enqueue_jobs,
     migrate_after_idempotency_cutover,
@@ -105,6 +106,7 @@ def measure(dsn: str, rounds: int, jobs: int) -> list[Pair]:
                 "enqueue one by one, 10 clients", rounds, *one_by_one(dsn, 10, jobs)
             ),
             paired("enqueue 1,000 a call", rounds, *in_bulk(connection, 10 * jobs)),
+            paired("copy", rounds, *by_copy(connection, 10 * jobs)),
         ]
         for batch in (1, 10, 100, 500):
             claimed, completed = cycles(connection, batch, rounds, jobs)
@@ -163,6 +165,30 @@ def in_bulk(
     return (
         lambda: rate(lambda: enqueue_jobs(connection, requests)),
         lambda: rate(lambda: connection.execute(BARE_INSERT_MANY, [payloads])),
+    )
+
+
+def by_copy(
+    connection: psycopg.Connection[Any], jobs: int
+) -> tuple[Callable[[], float], Callable[[], float]]:
+    """Load jobs through COPY; the ledger's side checks them and writes their events."""
+    requests = [JobEnqueue(JOB_TYPE, {"n": number}) for number in range(jobs)]
+
+    def copy_bare() -> None:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy("COPY bare_queue (payload) FROM STDIN") as copy,
+        ):
+            for number in range(jobs):
+                copy.write_row([f'{{"n": {number}}}'])
+
+    def rate(load: Callable[[], object]) -> float:
+        started = time.perf_counter()
+        load()
+        return jobs / (time.perf_counter() - started)
+
+    return lambda: rate(lambda: copy_jobs(connection, requests)), lambda: rate(
+        copy_bare
     )
 
 

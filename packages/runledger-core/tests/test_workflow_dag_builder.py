@@ -182,6 +182,7 @@ def test_a_slip_is_refused_by_the_call_that_has_it_and_changes_nothing(
         (lambda b: b.job("a", None), f"{PREFIX}job_type_blank"),
         (lambda b: b.job("a", "t", priority="high"), "job.invalid_priority"),
         (lambda b: b.external("a", deadline_seconds="1"), None),
+        (lambda b: b.step("a"), "workflow.invalid_dag"),
         (lambda b: b.after_success(1, "list"), "identifier.invalid_text"),
         (lambda b: b.after_success("list", [1]), "identifier.invalid_text"),
         (lambda b: b.result_step(1), "identifier.invalid_text"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runledger_core import WorkflowStepStatus
+from runledger_core import ValidationError, WorkflowStepStatus
 from runledger_core.workflows import (
     GateDeadline,
     WorkflowDagError,
@@ -282,6 +282,22 @@ def test_appended_steps_may_not_form_a_circle():
     assert faults_of(validate_workflow_step_append, ["a"], steps) == [
         ("workflow.invalid_dag_cycle", "b")
     ]
+
+
+@pytest.mark.parametrize(
+    ("validate", "arguments", "code"),
+    [
+        (validate_workflow_dag, (None, []), "identifier.invalid_text"),
+        (validate_workflow_dag, ("survey", ["a"]), "workflow.invalid_dag"),
+        (validate_workflow_step_append, ([], ["a"]), "workflow.invalid_dag"),
+    ],
+)
+def test_what_is_no_workflow_is_refused_before_it_is_read(validate, arguments, code):
+    with pytest.raises(ValidationError) as caught:
+        validate(*arguments)
+
+    assert code == caught.value.code
+    assert not isinstance(caught.value, WorkflowDagError)
 
 
 def test_validation_reads_its_arguments_only_once():

@@ -17,6 +17,7 @@ from runledger_postgres import (
     complete_jobs,
     get_job_by_id,
     heartbeat_jobs,
+    insert_job_log,
     list_job_attempts,
     list_job_events,
     requeue_job,
@@ -140,3 +141,21 @@ def test_of_two_requeues_one_begins_the_next_run(race, enqueue, claim, connectio
     assert isinstance(first, Requeued)
     assert second.result() == RequeueMismatch(JobStatus.PENDING, 2)
     assert history(connection, job_id).count("REQUEUED") == 1
+
+
+def test_an_open_log_line_holds_up_neither_a_cancellation_nor_a_requeue(race, enqueue):
+    job_id = enqueue()
+    line = {"run_number": 1, "level": "info", "message": "it goes on"}
+    race.hold(insert_job_log.steps(job_id, **line))
+    race.waiter.execute("SET lock_timeout = '1ms'")
+
+    cancel_job(race.waiter, job_id, scope=EVERYTHING)
+    outcome = requeue_job(
+        race.waiter,
+        job_id,
+        scope=EVERYTHING,
+        expected_status=JobStatus.CANCELED,
+        expected_run_number=1,
+    )
+
+    assert isinstance(outcome, Requeued)

@@ -32,8 +32,10 @@ def make_step(connection, job_id):
         "WITH run AS (INSERT INTO workflow_runs (workflow_type)"
         " VALUES ('order') RETURNING id)"
         " INSERT INTO workflow_steps (workflow_run_id, step_key, job_type, priority,"
-        " max_attempts, timeout_seconds, stage, status, job_id)"
-        " SELECT id, 'mail', 'mail.send', 0, 1, 1, 'queued', 'ENQUEUED', %s FROM run",
+        " max_attempts, timeout_seconds, stage, status, job_id, released_at)"
+        " SELECT id, 'mail', 'mail.send', priority, max_attempts, timeout_seconds,"
+        " stage, 'ENQUEUED', job_id, now() FROM run, (SELECT id AS job_id, priority,"
+        " max_attempts, timeout_seconds, stage FROM job_queue WHERE id = %s) AS job",
         [job_id],
     )
 

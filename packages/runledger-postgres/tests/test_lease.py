@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from runledger_core import EVERYTHING, JobCompletion, JobFailure, Lease
+from runledger_core import EVERYTHING, JobCompletion, JobFailure, Lease, RetryPolicy
 from runledger_postgres import (
     complete_job_failure,
     complete_job_success,
@@ -19,6 +19,7 @@ from runledger_postgres import (
 
 pytestmark = pytest.mark.db
 
+AT_ONCE = RetryPolicy(base_seconds=0, cap_seconds=0)
 WRITES = {
     "heartbeat": (heartbeat_job, (), {"lease_seconds": 60}),
     "progress": (update_job_progress, (), {"progress_done": 1}),
@@ -98,16 +99,13 @@ def test_a_report_has_an_event_for_its_stage_and_one_for_its_progress(
     assert stage.occurred_at == progress.occurred_at
 
 
-def test_a_checkpoint_writes_no_event_and_meets_the_next_attempt(
-    run, enqueue, claim, connection
-):
+def test_a_checkpoint_writes_no_event_and_meets_the_next_attempt(run, enqueue, claim):
     job_id = enqueue()
     lease = claim().lease
 
     run(save_checkpoint, lease, {"page": 7})
     written = len(events(run, job_id))
-    run(complete_job_failure, lease, JobFailure.retryable("x", "x"))
-    connection.execute("UPDATE job_queue SET next_run_at = now()")
+    run(complete_job_failure, lease, JobFailure.retryable("c", "m"), retry=AT_ONCE)
     second = claim()
 
     assert written == 2

@@ -178,13 +178,13 @@ def test_a_job_of_a_workflow_is_not_requeued_by_itself(
     run, dead_job, connection, raises_code
 ):
     connection.execute(
-        "WITH run AS (INSERT INTO workflow_runs (workflow_type, status,"
-        " finished_at) VALUES ('order', 'COMPLETED_WITH_ERRORS', now()) RETURNING id)"
+        "WITH run AS (INSERT INTO workflow_runs (workflow_type, status, finished_at)"
+        " VALUES ('order', 'COMPLETED_WITH_ERRORS', now()) RETURNING id)"
         " INSERT INTO workflow_steps (workflow_run_id, step_key, job_type, priority,"
         " max_attempts, timeout_seconds, stage, status, job_id, released_at,"
-        " finished_at)"
-        " SELECT id, 'mail', 'mail.send', 0, 1, 1, 'queued', 'FAILED', %s, now(), now()"
-        " FROM run",
+        " started_at, finished_at)"
+        " SELECT id, 'mail', 'mail.send', 0, 1, 1, 'queued', 'FAILED', %s, now(),"
+        " now(), now() FROM run",
         [dead_job],
     )
 

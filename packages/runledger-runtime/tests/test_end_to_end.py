@@ -408,10 +408,13 @@ def test_cut_connections_lose_no_job_and_repeat_none(
     def send(context, payload):
         ran.append(context.job_id)
         if payload["cut"]:
-            with psycopg.connect(runledger_database, autocommit=True) as connection:
+            with psycopg.connect(
+                runledger_database, autocommit=True, application_name="cutter"
+            ) as connection:
                 connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    " WHERE datname = current_database()"
+                    " AND application_name <> 'cutter'"
                 )
 
     job_ids = [enqueue("mail.send", {"cut": number % 10 == 5}) for number in range(40)]
@@ -419,6 +422,7 @@ def test_cut_connections_lose_no_job_and_repeat_none(
     # One claim takes them all, so that no cut can hit a claim that has found some.
     assert ExitCode.OK is work(claim_batch_size=40, max_global_concurrency=40)
 
+    pool.check()
     jobs = [get_job_by_id(pool, job_id, scope=EVERYTHING) for job_id in job_ids]
     assert {(JobStatus.SUCCEEDED, 1)} == {(job.status, job.attempt) for job in jobs}
     assert sorted(job_ids) == sorted(ran)

@@ -15,6 +15,7 @@ from ._spec import (
     WorkflowStep,
     WorkflowStepDependencySpec,
     dependencies_on,
+    plain_steps,
     plain_text,
     step_keys,
 )
@@ -124,6 +125,7 @@ class WorkflowDagBuilder:
         Raises:
             WorkflowDagError: as in `job`.
         """
+        (step,) = plain_steps([step])
         subject = make_subject(step, len(self._steps) + 1)
         faults = [*some(subject.key_fault)]
         if not step.is_external:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -60,8 +60,11 @@ class WorkflowDagError(ValidationError):
             super().__init__(faults[0].code, faults[0].detail)
         else:
             super().__init__(_INVALID, _summary(faults))
-        self.args = (faults,)  # so that pickle and copy can rebuild it
         self.faults = faults
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let pickle and copy rebuild it from its faults."""
+        return type(self), (self.faults,), self.__dict__
 
 
 def some(fault: WorkflowFault | None) -> tuple[WorkflowFault, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID  # noqa: TC003 - cattrs resolves the hints of attrs classes
 
 import attrs
@@ -10,24 +9,12 @@ import attrs
 from .._identifiers import check_uuid
 from .._json import JsonInput, JsonValue, check_json
 from ..errors import ValidationError
-from ._spec import WorkflowStep, plain_text
+from ._spec import WorkflowStep, plain_steps, plain_text
 from ._validation import validate_workflow_run_enqueue
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def _workflow_type(value: str) -> str:
     return plain_text(value, "workflow_type")
-
-
-def _steps(value: Iterable[WorkflowStep]) -> tuple[WorkflowStep, ...]:
-    steps = tuple(value)
-    for each in steps:
-        if not isinstance(each, WorkflowStep):
-            detail = f"a step is of type {type(each).__name__}"
-            raise ValidationError("workflow.invalid_dag", detail)
-    return steps
 
 
 def check_metadata(value: JsonInput) -> JsonValue:
@@ -87,7 +74,7 @@ class WorkflowRunEnqueue:
 
     workflow_type: str = attrs.field(converter=_workflow_type)
     # A run can have thousands of steps, and reprs end in logs.
-    steps: tuple[WorkflowStep, ...] = attrs.field(converter=_steps, repr=_count)
+    steps: tuple[WorkflowStep, ...] = attrs.field(converter=plain_steps, repr=_count)
     metadata: JsonValue = attrs.field(
         factory=dict, converter=check_metadata, repr=False, hash=False, kw_only=True
     )

@@ -278,3 +278,13 @@ class WorkflowStep:
         if self.organization_id is None:
             return run_organization_id
         return self.organization_id
+
+
+def plain_steps(steps: Iterable[WorkflowStep]) -> tuple[WorkflowStep, ...]:
+    """Return steps as a tuple, and refuse what is no step."""
+    checked = tuple(steps)
+    for each in checked:
+        if not isinstance(each, WorkflowStep):
+            detail = f"a step is of type {type(each).__name__}"
+            raise ValidationError("workflow.invalid_dag", detail)
+    return checked

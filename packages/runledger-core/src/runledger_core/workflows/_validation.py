@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ._faults import WorkflowFault, refuse, shown, some
 from ._graph import find_circles
+from ._spec import plain_steps, plain_text
 from ._step_checks import (
     Subject,
     dependency_faults,
@@ -34,7 +35,7 @@ def validate_workflow_dag(workflow_type: str, steps: Iterable[WorkflowStep]) -> 
     Raises:
         WorkflowDagError: with every fault; see the codes ``workflow.invalid_dag_*``.
     """
-    refuse(_dag_faults(workflow_type, tuple(steps)))
+    refuse(_dag_faults(plain_text(workflow_type, "workflow_type"), plain_steps(steps)))
 
 
 def validate_workflow_run_enqueue(run: WorkflowRunEnqueue) -> None:
@@ -63,7 +64,7 @@ def validate_workflow_step_append(
     Raises:
         WorkflowDagError: with every fault; see the codes ``workflow.invalid_dag_*``.
     """
-    steps = tuple(new_steps)
+    steps = plain_steps(new_steps)
     refuse([*_empty_faults(steps), *_graph_faults(steps, frozenset(existing_keys))])
 
 

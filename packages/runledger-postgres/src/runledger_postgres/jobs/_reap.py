@@ -81,11 +81,31 @@ def reap_expired_leases(
     ]
     if not expired:
         return ReapReport()
-    reaped = yield from in_savepoint(_reap(expired))
-    if not isinstance(reaped, QueryError):
-        return ReapReport(reaped, has_more=len(expired) == limit)
-    # One of them spoils it for all. Which one is found out by doing each alone.
-    return (yield from _reap_one_by_one(expired, limit=limit))
+    reaped, deferred = yield from _reap_apart(expired)
+    # Rows that could not even be put off come back first. Whoever calls again because
+    # of them alone would turn in a circle.
+    moved = len(reaped) + sum(one.deferred_until is not None for one in deferred)
+    return ReapReport(
+        reaped,
+        deferred=deferred[:MAX_TOLD_DEFERRALS],
+        deferred_count=len(deferred),
+        has_more=len(expired) == limit and moved > 0,
+    )
+
+
+def _reap_apart(
+    expired: Sequence[_Expired],
+) -> Steps[tuple[tuple[ReapedLease, ...], tuple[DeferredLease, ...]]]:
+    """Reap all in one statement; where one spoils it for all, look for it by halves."""
+    outcome = yield from in_savepoint(_reap(expired))
+    if not isinstance(outcome, QueryError):
+        return outcome, ()
+    if len(expired) == 1:
+        return (), ((yield from _defer(expired[0], outcome)),)
+    middle = len(expired) // 2
+    reaped, deferred = yield from _reap_apart(expired[:middle])
+    more_reaped, more_deferred = yield from _reap_apart(expired[middle:])
+    return reaped + more_reaped, deferred + more_deferred
 
 
 def _reap(expired: Sequence[_Expired]) -> Steps[tuple[ReapedLease, ...]]:
@@ -101,26 +121,6 @@ def _reap(expired: Sequence[_Expired]) -> Steps[tuple[ReapedLease, ...]]:
     return tuple(
         _reaped(expired[answer["position"] - 1], answer)
         for answer in sorted(answers, key=lambda answer: int(answer["position"]))
-    )
-
-
-def _reap_one_by_one(expired: Sequence[_Expired], *, limit: int) -> Steps[ReapReport]:
-    reaped: list[ReapedLease] = []
-    deferred: list[DeferredLease] = []
-    for one in expired:
-        outcome = yield from in_savepoint(_reap([one]))
-        if isinstance(outcome, QueryError):
-            deferred.append((yield from _defer(one, outcome)))
-        else:
-            reaped.extend(outcome)
-    # Rows that could not even be put off come back first. Whoever calls again because
-    # of them alone would turn in a circle.
-    moved = len(reaped) + sum(one.deferred_until is not None for one in deferred)
-    return ReapReport(
-        tuple(reaped),
-        deferred=tuple(deferred[:MAX_TOLD_DEFERRALS]),
-        deferred_count=len(deferred),
-        has_more=len(expired) == limit and moved > 0,
     )
 
 

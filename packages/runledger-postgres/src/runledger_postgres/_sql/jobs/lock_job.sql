@@ -7,4 +7,4 @@ SELECT status::text AS status
 FROM job_queue
 WHERE id = %(job_id)s
   AND /*scope*/
-FOR UPDATE
+FOR NO KEY UPDATE

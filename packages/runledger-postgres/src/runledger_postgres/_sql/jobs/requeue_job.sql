@@ -12,7 +12,7 @@ WITH held AS MATERIALIZED (
       AND status = %(expected_status)s::text::job_status
       AND run_number = %(expected_run_number)s
       AND /*scope*/
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ),
 moment AS MATERIALIZED (
     SELECT
