@@ -157,7 +157,7 @@ def counting(name: str, rows: int, cap: int, indexes: set[str], **params: Any) -
         frozenset(indexes | {"idx_job_queue_leased", "pk_job_definitions"}),
         rows,
         # About 1,300, and more where vacuum has not marked pages as all-visible yet. A
-        # walk through the table reads more than ten thousand.
+        # walk through the table reads many times that.
         4000,
     )
 
