@@ -38,6 +38,8 @@ from runledger_runtime import ExitCode, JobCatalog, Supervisor
 pytestmark = pytest.mark.db
 
 SOON = RetryPolicy(base_seconds=0.3)
+# Without jitter: a delay drawn below a second would be waited for.
+LATER = RetryPolicy(base_seconds=60, jitter=Jitter.NONE)
 
 
 @pytest.fixture
@@ -164,7 +166,7 @@ def test_a_panic_is_a_dead_letter_and_the_worker_goes_on(
 
 
 def test_a_job_past_its_timeout_is_tried_again(catalog, enqueue, work, look, pool):
-    @catalog.job("mail.send", timeout_seconds=1)
+    @catalog.job("mail.send", timeout_seconds=1, retry=LATER)
     async def send(context, payload):
         await trio.sleep_forever()
 
@@ -266,9 +268,7 @@ def test_jobs_of_other_types_and_of_the_future_are_left_alone(
 def test_a_retry_that_has_to_wait_longer_is_not_waited_for(
     catalog, enqueue, work, look
 ):
-    policy = RetryPolicy(base_seconds=60, jitter=Jitter.NONE)
-
-    @catalog.job("mail.send", retry=policy)
+    @catalog.job("mail.send", retry=LATER)
     def send(context, payload):
         raise ConnectionError
 

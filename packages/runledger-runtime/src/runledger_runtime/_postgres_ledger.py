@@ -83,7 +83,7 @@ class PostgresLedger:
     return to the queue when their leases expire.
 
     Args:
-        pool: at least three connections, else the worker's calls wait for each other.
+        pool: with five connections no call waits for another; with fewer they do.
             A pool that was never opened is opened by `check`, and closed by `aclose`.
     """
 

@@ -66,8 +66,8 @@ class Supervisor:
     returns to the queue when its leases expire. A supervisor runs once.
 
     Args:
-        database: a blocking psycopg pool with at least three connections, which may
-            be unopened, or a ledger of your own.
+        database: a blocking psycopg pool, which may be unopened, or a ledger of your
+            own. With five connections no call waits for another.
         config: the settings; the default is ``JobsConfig.from_env()``.
         catalog: the job types, whose definitions are stored at the start.
         registry: the handlers instead, for hosts that store definitions themselves.
