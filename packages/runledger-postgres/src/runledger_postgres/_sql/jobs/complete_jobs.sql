@@ -9,6 +9,10 @@
 -- A success whose progress would not be valid together with the stored one is left alone
 -- and reported, so that one bad row does not fail the batch.
 --
+-- The rows are locked one by one, by key, in the order of the sorted settlements. A join
+-- would go over all leased rows for each settlement whenever the statistics were taken
+-- when nothing was leased.
+--
 -- What the update returns feeds all the rest: nothing is joined again, since the planner
 -- takes each of these sets for one row and would join them in nested loops.
 WITH /*bounded*/
@@ -45,15 +49,20 @@ held AS MATERIALIZED (
         COALESCE(s.progress_total, q.progress_total) AS progress_total,
         s.position, s.run_number, s.attempt, s.outcome, s.output, s.error_code,
         s.error_message, s.retry_min_ms, s.retry_max_ms, s.hint_ms, s.hint_at
-    FROM settlement AS s
-    JOIN job_queue AS q ON q.id = s.job_id
-    WHERE q.run_number = s.run_number
-      AND q.attempt = s.attempt
-      AND q.worker_id = s.worker_id
-      AND q.status = 'LEASED'
-      AND q.lease_expires_at > clock_timestamp()
-    ORDER BY q.id
-    FOR NO KEY UPDATE OF q
+    FROM (SELECT * FROM settlement ORDER BY job_id) AS s
+    CROSS JOIN LATERAL (
+        SELECT
+            id, lease_expires_at, max_attempts, checkpoint, progress_done,
+            progress_total
+        FROM job_queue
+        WHERE id = s.job_id
+          AND run_number = s.run_number
+          AND attempt = s.attempt
+          AND worker_id = s.worker_id
+          AND status = 'LEASED'
+          AND lease_expires_at > clock_timestamp()
+        FOR NO KEY UPDATE
+    ) AS q
 ),
 live AS MATERIALIZED (
     SELECT

@@ -18,15 +18,18 @@ lease AS (
 ),
 held AS MATERIALIZED (
     SELECT q.id, q.lease_expires_at
-    FROM lease AS l
-    JOIN job_queue AS q ON q.id = l.job_id
-    WHERE q.run_number = l.run_number
-      AND q.attempt = l.attempt
-      AND q.worker_id = l.worker_id
-      AND q.status = 'LEASED'
-      AND q.lease_expires_at > clock_timestamp()
-    ORDER BY q.id
-    FOR NO KEY UPDATE OF q
+    FROM (SELECT * FROM lease ORDER BY job_id) AS l
+    CROSS JOIN LATERAL (
+        SELECT id, lease_expires_at
+        FROM job_queue
+        WHERE id = l.job_id
+          AND run_number = l.run_number
+          AND attempt = l.attempt
+          AND worker_id = l.worker_id
+          AND status = 'LEASED'
+          AND lease_expires_at > clock_timestamp()
+        FOR NO KEY UPDATE
+    ) AS q
 )
 UPDATE job_queue AS q
 SET lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
