@@ -147,6 +147,8 @@ class Plan:
 
     scans: tuple[Scan, ...]
     buffers: int
+    discarded: int
+    """Pairs of rows that joins made and threw away."""
 
     @property
     def indexes(self) -> set[str]:
@@ -206,7 +208,14 @@ class Ledger:
         return Plan(
             scans=tuple(scans(top)),
             buffers=top["Shared Hit Blocks"] + top["Shared Read Blocks"],
+            discarded=discarded(top),
         )
+
+
+@pytest.fixture
+def explain(connection: psycopg.Connection[Any]) -> Any:
+    """Explain a query on a database of the test's own."""
+    return Ledger(connection).explain
 
 
 def numbered(sql: str) -> tuple[str, list[str]]:
@@ -221,6 +230,12 @@ def numbered(sql: str) -> tuple[str, list[str]]:
         return f"${names.index(match[1]) + 1}"
 
     return re.sub(r"%%|%\((\w+)\)[sbt]", place, sql), names
+
+
+def discarded(node: Mapping[str, Any]) -> int:
+    """Count the pairs that the joins below a node of a plan threw away."""
+    own = node.get("Rows Removed by Join Filter", 0) * node["Actual Loops"]
+    return own + sum(discarded(child) for child in node.get("Plans", []))
 
 
 def scans(node: Mapping[str, Any]) -> Iterator[Scan]:
