@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import attrs
+import psycopg
 import pytest
 import trio
 import trio.testing
 
 from runledger_core import JobDefinition, JobStatus, Lease, RunledgerError
+from runledger_postgres import audit_ledger
 from runledger_runtime import JobsConfig, Succeeded
 
 if TYPE_CHECKING:
@@ -31,6 +33,20 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     clocks = [each for each in arguments.values() if isinstance(each, trio.abc.Clock)]
     trio.run(partial(pyfuncitem.obj, **arguments), clock=clocks[0] if clocks else None)
     return True
+
+
+@pytest.fixture(autouse=True)
+def audited(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Audit the test's database, when it has one, after everything else is closed."""
+    if "runledger_database" not in request.fixturenames:
+        yield
+        return
+    dsn = request.getfixturevalue("runledger_database")
+    yield
+    if request.node.get_closest_marker("unaudited") is None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            broken = audit_ledger(connection)
+        assert not broken, "\n".join(str(invariant) for invariant in broken)
 
 
 @pytest.fixture
