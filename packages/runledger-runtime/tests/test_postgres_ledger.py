@@ -22,7 +22,8 @@ from runledger_postgres import (
     list_job_events,
     upsert_job_definition,
 )
-from runledger_runtime import LedgerTimeoutError, PostgresLedger, _postgres_ledger
+from runledger_runtime import LedgerTimeoutError, PostgresLedger
+from runledger_runtime._postgres import _ledger as postgres_ledger
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 db = pytest.mark.db
@@ -141,7 +142,7 @@ async def test_distributions_that_do_not_belong_together_are_named(
     monkeypatch, raises_code
 ):
     newer = MigrationSet("x", (Migration(202701010001, "later", "0" * 64, ""),), "")
-    monkeypatch.setattr(_postgres_ledger, "load_migrations", lambda _: newer)
+    monkeypatch.setattr(postgres_ledger, "load_migrations", lambda _: newer)
 
     with raises_code("schema.layer_skew") as caught:
         await PostgresLedger(ConnectionPool(NOWHERE, open=False)).check(
@@ -193,7 +194,7 @@ async def test_what_was_claimed_after_the_time_was_up_is_given_back(
 
 
 def test_a_claim_that_came_at_the_last_moment_is_not_given_back():
-    handover = _postgres_ledger._Handover(None)
+    handover = postgres_ledger._Handover(None)
 
     assert ["job"] == handover.offer(["job"])
     assert ["job"] == handover.give_up()

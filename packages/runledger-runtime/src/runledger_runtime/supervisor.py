@@ -12,7 +12,7 @@ import trio
 from runledger_core import RunledgerError
 
 from ._loop_exit import RuntimeLoopExit
-from ._postgres_ledger import ledger_over
+from ._postgres import ledger_over
 from ._signals import can_watch_signals, watch_signals
 from ._stop import Stop
 from .config import JobsConfig
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runledger_core import JobDefinition
 
     from ._ledger import Ledger
-    from ._postgres_ledger import Pool
+    from ._postgres import Pool
     from .catalog import JobCatalog
     from .registry import JobRegistry
 

@@ -8,7 +8,7 @@ from runledger_core import JobDefinition, JobEnqueue
 
 from .._handlers import JobFunction, JobHandler
 from .._payloads import payload_json
-from .._postgres_ledger import sync_job_definitions
+from .._postgres import sync_job_definitions
 from ..errors import CatalogError
 from ..registry import JobRegistry
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from runledger_core import RetryDelay
 
-    from .._postgres_ledger import Asyncio, Blocking, DefinitionSyncReport
+    from .._postgres import Asyncio, Blocking, DefinitionSyncReport
 
 _Handler = TypeVar("_Handler", bound=JobFunction | JobHandler | type[JobHandler])
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import psycopg
-import trio
-from psycopg_pool import ConnectionPool
 
 from runledger_core import compare_migrations, load_migrations
 from runledger_postgres import (
@@ -33,11 +31,12 @@ from runledger_postgres import (
     withdraw_worker,
 )
 
-from ._ledger import Succeeded
-from .errors import LedgerTimeoutError
+from .._ledger import Succeeded
+from ..errors import LedgerTimeoutError
+from ._calls import Pool, PostgresCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from runledger_core import JobDefinition, Lease, RetryDelay, RunledgerError
     from runledger_postgres import (
@@ -48,31 +47,23 @@ if TYPE_CHECKING:
         SettledJob,
     )
 
-    from ._ledger import Ledger, Outcome
+    from .._ledger import Ledger, Outcome
 
 # The rest of the package gets what it needs of the storage layer from here.
 __all__ = [
     "Asyncio",
     "Blocking",
     "DefinitionSyncReport",
-    "Pool",
     "PostgresLedger",
     "ledger_over",
     "sync_job_definitions",
 ]
 
-T = TypeVar("T")
-
-Pool: TypeAlias = "ConnectionPool[Any]"
-
-# Claims, completions and heartbeats need one each. The others are for calls whose time
-# ran out while the network holds their threads.
-_THREADS_COUNT = 8
 _CONNECT_SECONDS = 10
 _TOO_LATE = "the claim took longer than its worker waited"
 
 
-class PostgresLedger:
+class PostgresLedger(PostgresCalls):
     """
     Call the blocking storage operations from trio, one thread hop for each.
 
@@ -88,15 +79,8 @@ class PostgresLedger:
     """
 
     def __init__(self, pool: Pool) -> None:
-        if not isinstance(pool, ConnectionPool):
-            message = (
-                "the runtime takes a psycopg_pool.ConnectionPool, "
-                f"not {type(pool).__name__}"
-            )
-            raise TypeError(message)
-        self._pool = pool
+        super().__init__(pool)
         self._owns_pool = False
-        self._limiter = trio.CapacityLimiter(_THREADS_COUNT)
 
     async def check(self, *, timeout_seconds: float) -> None:
         """
@@ -217,17 +201,6 @@ class PostgresLedger:
         if self._owns_pool:
             self._owns_pool = False
             await self._call(_CONNECT_SECONDS, self._pool.close)
-
-    async def _call(
-        self, timeout_seconds: float, function: Callable[..., T], *args: Any
-    ) -> T:
-        """Hop to a thread: deaf to cancellation from outside, bounded in time."""
-        with trio.move_on_after(timeout_seconds, shield=True):
-            return await trio.to_thread.run_sync(
-                function, *args, limiter=self._limiter, abandon_on_cancel=True
-            )
-        detail = f"no answer within {timeout_seconds:g} seconds"
-        raise LedgerTimeoutError("db.connection_failed", detail)
 
     def _check(self) -> None:
         # Before the pool is asked: it would try for half a minute, and hide why.

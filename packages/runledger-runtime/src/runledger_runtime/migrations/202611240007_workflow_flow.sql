@@ -1,0 +1,75 @@
+-- What lets a run of a workflow move in a few statements whatever its size: the run
+-- counts its steps, an edge says whether it passes an output on, a gate knows how long
+-- it stays open, and every change of a run but the first and the last is a HOT update.
+-- A step that was released is ENQUEUED until it ends; whether its job runs at the moment
+-- is the job's own business (LEASED), so claims and retries write no step.
+-- Locks: ACCESS EXCLUSIVE on the workflow tables for catalog changes; the indexes are
+-- built under SHARE. No row is rewritten.
+
+ALTER TABLE workflow_runs
+    ADD COLUMN fail_fast boolean NOT NULL DEFAULT FALSE,
+    ADD COLUMN status_reason text,
+    ADD COLUMN step_count integer NOT NULL DEFAULT 0,
+    ADD COLUMN ended_step_count integer NOT NULL DEFAULT 0,
+    ADD COLUMN enqueued_step_count integer NOT NULL DEFAULT 0,
+    ADD COLUMN waiting_step_count integer NOT NULL DEFAULT 0,
+    ADD COLUMN unsuccessful_step_count integer NOT NULL DEFAULT 0,
+    ADD CONSTRAINT chk_workflow_runs_step_counts CHECK (
+        ended_step_count >= 0
+        AND enqueued_step_count >= 0
+        AND waiting_step_count >= 0
+        AND unsuccessful_step_count BETWEEN 0 AND ended_step_count
+        AND ended_step_count + enqueued_step_count + waiting_step_count <= step_count
+    ),
+    SET (fillfactor = 80);
+
+-- The status changes while a run moves; no index may name it.
+DROP INDEX idx_workflow_runs_status_created;
+
+CREATE INDEX idx_workflow_runs_created ON workflow_runs (created_at DESC, id DESC);
+
+CREATE INDEX idx_workflow_runs_organization_created
+    ON workflow_runs (organization_id, created_at DESC, id DESC)
+    WHERE organization_id IS NOT NULL;
+
+CREATE INDEX idx_workflow_runs_unfinished
+    ON workflow_runs (created_at DESC, id DESC)
+    WHERE finished_at IS NULL;
+
+-- deadline_at is when an open gate ends by itself; it is there only while the gate is
+-- open, so that its index never hears of any other change of a step.
+ALTER TABLE workflow_steps
+    ADD COLUMN deadline_seconds integer,
+    ADD COLUMN deadline_outcome workflow_step_status,
+    ADD COLUMN deadline_at timestamptz,
+    ADD CONSTRAINT chk_workflow_steps_deadline_shape CHECK (
+        (deadline_seconds IS NULL) = (deadline_outcome IS NULL)
+        AND deadline_seconds > 0
+        AND deadline_outcome IN ('SUCCEEDED', 'FAILED', 'CANCELED')
+        AND (deadline_seconds IS NULL OR execution_kind = 'EXTERNAL')
+    ),
+    ADD CONSTRAINT chk_workflow_steps_deadline_open CHECK (
+        deadline_at IS NULL
+        OR (status = 'WAITING_FOR_EXTERNAL' AND deadline_seconds IS NOT NULL)
+    ),
+    SET (
+        fillfactor = 80,
+        autovacuum_vacuum_scale_factor = 0.02,
+        autovacuum_vacuum_threshold = 1000
+    );
+
+DROP INDEX idx_workflow_steps_run_status_created;
+
+CREATE INDEX idx_workflow_steps_deadline
+    ON workflow_steps (deadline_at, id)
+    WHERE deadline_at IS NOT NULL;
+
+-- The dependent's handler gets the prerequisite's output with its payload.
+ALTER TABLE workflow_step_dependencies
+    ADD COLUMN passes_output boolean NOT NULL DEFAULT FALSE;
+
+-- A run is also changed by retrying a step of it in place.
+ALTER TABLE workflow_run_mutations
+    ADD COLUMN mutation_kind text NOT NULL DEFAULT 'APPEND_STEPS',
+    ADD CONSTRAINT chk_workflow_run_mutations_kind
+        CHECK (mutation_kind IN ('APPEND_STEPS', 'RETRY_STEP'));
