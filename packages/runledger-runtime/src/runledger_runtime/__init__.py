@@ -8,10 +8,19 @@ underneath are public for hosts that run their own trio program.
 from __future__ import annotations
 
 from ._context import JobContext
-from ._handlers import HandlerEntry, JobFunction, JobHandler, JobResult
+from ._handler_ledger import HandlerLedger, LogLine, Report, SavedValue
+from ._handlers import (
+    DeadLetterHook,
+    HandlerEntry,
+    JobFunction,
+    JobHandler,
+    JobResult,
+)
 from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
+from ._log_events import LogEvent
 from ._loop_exit import RuntimeLoopExit
 from ._postgres import PostgresLedger
+from ._recorded_services import RecordedLine, RecordedProgress, RecordedServices
 from ._stop import Stop
 from .catalog import JobCatalog
 from .config import JobsConfig
@@ -22,6 +31,20 @@ from .errors import (
     LedgerTimeoutError,
     SupervisorError,
 )
+from .observers import (
+    DeadLettered,
+    HandlerEnd,
+    JobCompletionPersistFailed,
+    JobFailed,
+    JobLeaseLost,
+    JobLeaseReaped,
+    JobLifecycleObserver,
+    JobRunning,
+    JobSucceeded,
+    LeaseLoss,
+    ObservedJob,
+    RetryScheduled,
+)
 from .reaper import run_reaper_loop
 from .registry import JobRegistry
 from .supervisor import ExitCode, Supervisor
@@ -31,22 +54,43 @@ __all__ = [
     "CatalogError",
     "ClaimedJob",
     "ConfigError",
+    "DeadLetterHook",
+    "DeadLettered",
     "ExitCode",
     "Failed",
+    "HandlerEnd",
     "HandlerEntry",
+    "HandlerLedger",
     "JobCancelledError",
     "JobCatalog",
+    "JobCompletionPersistFailed",
     "JobContext",
+    "JobFailed",
     "JobFunction",
     "JobHandler",
+    "JobLeaseLost",
+    "JobLeaseReaped",
+    "JobLifecycleObserver",
     "JobRegistry",
     "JobResult",
+    "JobRunning",
+    "JobSucceeded",
     "JobsConfig",
+    "LeaseLoss",
     "Ledger",
     "LedgerTimeoutError",
+    "LogEvent",
+    "LogLine",
+    "ObservedJob",
     "Outcome",
     "PostgresLedger",
+    "RecordedLine",
+    "RecordedProgress",
+    "RecordedServices",
+    "Report",
+    "RetryScheduled",
     "RuntimeLoopExit",
+    "SavedValue",
     "SettledJob",
     "Stop",
     "Succeeded",

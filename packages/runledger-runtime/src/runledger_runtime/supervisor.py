@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._ledger import Ledger
     from ._postgres import Pool
     from .catalog import JobCatalog
+    from .observers import JobLifecycleObserver
     from .registry import JobRegistry
 
 __all__ = ["ExitCode", "Supervisor"]
@@ -73,6 +74,7 @@ class Supervisor:
         registry: the handlers instead, for hosts that store definitions themselves.
         is_reaper_enabled: whether it also takes jobs back from workers that are gone;
             at least one process of a fleet must.
+        observers: are told of what becomes of jobs; see `JobLifecycleObserver`.
 
     Raises:
         TypeError: *database* is neither a pool nor a ledger, or there is a registry
@@ -87,6 +89,7 @@ class Supervisor:
         catalog: JobCatalog | None = None,
         registry: JobRegistry | None = None,
         is_reaper_enabled: bool = True,
+        observers: Sequence[JobLifecycleObserver] = (),
     ) -> None:
         if catalog is not None and registry is not None:
             raise TypeError("a supervisor takes a catalog or a registry, not both")
@@ -95,6 +98,7 @@ class Supervisor:
         self._catalog = catalog
         self._registry = registry
         self._is_reaper_enabled = is_reaper_enabled
+        self._observers = tuple(observers)
         self._stop = Stop()
         self._has_run = False
         self._failures: list[SupervisorError] = []
@@ -203,12 +207,18 @@ class Supervisor:
             config,
             self._stop,
             stop_when_idle=stop_when_idle,
+            observers=self._observers,
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._run_task, "worker", worker, name="worker")
             if self._is_reaper_enabled:
                 reaper = partial(
-                    run_reaper_loop, self._ledger, registry, config, self._stop
+                    run_reaper_loop,
+                    self._ledger,
+                    registry,
+                    config,
+                    self._stop,
+                    observers=self._observers,
                 )
                 nursery.start_soon(self._run_task, "reaper", reaper, name="reaper")
             task_status.started()
