@@ -3,7 +3,7 @@
 -- they have as many steps as it may look at; a run goes whole or not at all.
 --
 -- Runs with a key are looked at and left, unless they too may go.
--- Locks workflow_runs (rank 4), workflow_steps (rank 3) and job_queue rows (rank 1), each
+-- Locks workflow_runs (rank 1), workflow_steps (rank 3) and job_queue rows (rank 2), each
 -- in id order, and steps over what others hold: it waits for nobody, so the order of the
 -- ranks does not bind it. A run of which anything was held stays.
 WITH aged AS MATERIALIZED (
