@@ -111,6 +111,10 @@ WORKFLOW_CODES = (
         "only a gate that succeeds can have an output",
     ),
     _stored(
+        "workflow.fail_fast",
+        "another step of the run did not succeed, and the run stops at the first",
+    ),
+    _stored(
         "workflow.gate_deadline_passed",
         "nobody completed the gate before its deadline",
     ),
@@ -149,8 +153,8 @@ WORKFLOW_CODES = (
     ),
     _conflict(
         "workflow.release_conflict",
-        "the run is being canceled",
-        "try again when the cancellation has ended",
+        "somebody else is moving the run and did not finish in time",
+        "nothing was written, try again",
     ),
     _internal(
         "workflow.result_missing",
@@ -169,6 +173,10 @@ WORKFLOW_CODES = (
         "workflow.result_wait_timeout",
         "the run did not end within the time allowed",
         "wait longer or ask for its status",
+    ),
+    _stored(
+        "workflow.run_canceled",
+        "the run was canceled before this step ended",
     ),
     _invalid(
         "workflow.run_not_found",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from runledger_core import (
+    CODES,
     StepExecutionKind,
     ValidationError,
     WorkflowStepStatus,
@@ -29,10 +30,9 @@ from ..errors import QueryError
 from ._enqueue import lock_definitions
 from ._insert_steps import ExistingStep, insert_steps
 from ._lock import lock_run, require_read_committed
-from ._propagate import EndedStep, propagate
+from ._propagate import UNSATISFIED, EndedStep, propagate
 from ._records import WorkflowRunRecord, WorkflowStepRecord
-from ._release import release_steps
-from ._settle_runs import RunDelta, update_runs
+from ._settle_runs import RunDelta
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,8 +52,6 @@ LIST_STEP_KEYS = statement("workflows/list_step_keys")
 READ_STEPS_BY_KEY = statement("workflows/read_steps_by_key")
 
 NO_METADATA: Final[dict[str, object]] = {}
-
-_UNSATISFIED: Final = "workflow.dependency_unsatisfied"
 
 
 class AppendDisposition(StrEnum):
@@ -278,25 +276,24 @@ def _append(
         for step in wanted.steps
         if all(_has_ended(existing, edge) for edge in step.dependencies)
     ]
-    released = yield from release_steps(decided)
-    enqueued, waiting = released.enqueued.get(run.id, 0), released.waiting.get(run.id, 0)
-    delta = RunDelta(added=len(ids), enqueued=enqueued, waiting=waiting)
-    yield from update_runs({run.id: delta})
-    if enqueued + waiting == len(decided):
-        return
     canceled = yield from rows(
-        CANCEL_UNSATISFIED_STEPS, step_ids=decided, code=_UNSATISFIED
+        CANCEL_UNSATISFIED_STEPS,
+        step_ids=decided,
+        code=UNSATISFIED,
+        message=CODES[UNSATISFIED].problem,
     )
     yield from propagate(
         [
             EndedStep(
-                step_id=row["id"],
-                run_id=run.id,
-                status=WorkflowStepStatus.CANCELED,
+                row["id"],
+                run.id,
+                WorkflowStepStatus.CANCELED,
                 previous=WorkflowStepStatus.BLOCKED,
             )
             for row in canceled
-        ]
+        ],
+        ready=decided,
+        deltas={run.id: RunDelta(added=len(ids))},
     )
 
 

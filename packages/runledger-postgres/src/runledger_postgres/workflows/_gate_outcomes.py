@@ -86,10 +86,10 @@ class GateFailed:
 @attrs.frozen
 class GateCanceled:
     """
-    Nobody waits for it any more; neither a success nor a failure.
+    Nobody waits for it any more.
 
-    Steps that need the gate's success are canceled. Arguments are those of
-    `GateFailed`.
+    Steps that need the gate's success are canceled; a run with ``fail_fast`` stops.
+    Arguments are those of `GateFailed`.
 
     Raises:
         ValidationError: ``identifier.*``, ``workflow.invalid_reason``.

@@ -5,6 +5,7 @@ UPDATE workflow_steps
 SET status = 'CANCELED',
     status_reason = %(code)s::text,
     last_error_code = %(code)s::text,
+    last_error_message = %(message)s::text,
     finished_at = clock_timestamp()
 WHERE id = ANY (%(step_ids)s::uuid[])
   AND status = 'BLOCKED'
