@@ -11,10 +11,15 @@ from runledger_core import (
     GLOBAL,
     JobFailure,
     Organization,
-    WorkflowDagBuilder,
     WorkflowRunStatus,
 )
-from runledger_core.workflows import WorkflowDagError, WorkflowStepEnqueueBuilder
+from runledger_core.workflows import (
+    WorkflowDagBuilder,
+    WorkflowDagError,
+    WorkflowStep,
+    WorkflowStepDependencySpec,
+    WorkflowStepEnqueueBuilder,
+)
 from runledger_postgres import (
     AppendDisposition,
     GateCanceled,
@@ -259,7 +264,7 @@ def test_an_append_is_part_of_the_callers_transaction(start, append, connection)
     assert append(run_id, job("second")).disposition is AppendDisposition.APPENDED
 
 
-@pytest.mark.parametrize("ending", [GateSucceeded(), GateCanceled()])
+@pytest.mark.parametrize("ending", [GateSucceeded(), GateCanceled()], ids=str)
 def test_a_repeat_finds_the_append_even_after_the_run_has_ended(
     start, append, work, close, ending
 ):
@@ -419,8 +424,6 @@ def test_a_request_that_cannot_be_is_refused(start, append, raises_code, values,
 
 
 def test_texts_that_the_database_cannot_hold_are_refused(start, append, raises_code):
-    from runledger_core.workflows import WorkflowStep, WorkflowStepDependencySpec
-
     run_id = start()
     for step in (
         WorkflowStep("a\0", "mail.send"),

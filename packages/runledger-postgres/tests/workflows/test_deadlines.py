@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runledger_core import EVERYTHING, WorkflowDagBuilder, WorkflowStepStatus
+from runledger_core import EVERYTHING, WorkflowStepStatus
+from runledger_core.workflows import WorkflowDagBuilder
 from runledger_postgres import (
     GateSucceeded,
     complete_external_workflow_step,
@@ -143,9 +144,7 @@ def test_a_completion_before_the_deadline_is_carried_out_counts(
         complete(connection, second)
 
 
-def test_a_gate_whose_run_cannot_be_moved_keeps_no_other_open(
-    start, connection, steps
-):
+def test_a_gate_whose_run_cannot_be_moved_keeps_no_other_open(start, connection, steps):
     bad = start(
         lambda dag: dag.job("ship", "mail.send").after_terminal("ship", "approval")
     )
@@ -193,9 +192,7 @@ def test_a_deadline_steps_over_a_gate_that_is_being_completed(race, start, steps
 
 
 @pytest.mark.race
-def test_a_completion_that_waits_for_the_deadline_is_too_late(
-    race, start, raises_code
-):
+def test_a_completion_that_waits_for_the_deadline_is_too_late(race, start, raises_code):
     run_id = start()
     race.hold(expire_gate_deadlines.steps(limit=10))
     completing = race.start(

@@ -10,14 +10,15 @@ from runledger_core import (
     EVERYTHING,
     GLOBAL,
     Organization,
-    WorkflowDagBuilder,
     WorkflowRunStatus,
     WorkflowStepStatus,
 )
+from runledger_core.workflows import WorkflowDagBuilder
 from runledger_postgres import (
     GateCanceled,
     GateFailed,
     GateSucceeded,
+    cancel_workflow_run,
     complete_external_workflow_step,
     enqueue_workflow_run,
     get_workflow_run,
@@ -191,9 +192,7 @@ def test_what_is_no_open_gate_is_refused(start, complete, statuses, raises_code)
         complete(run_id, GateSucceeded())
 
 
-def test_a_gate_of_another_scope_is_not_found(
-    start, complete, raises_code, connection
-):
+def test_a_gate_of_another_scope_is_not_found(start, complete, raises_code, connection):
     organization_id = uuid4()
     run_id = start(lambda dag: dag.organization_id(organization_id))
 
@@ -209,8 +208,6 @@ def test_a_gate_of_another_scope_is_not_found(
 def test_a_gate_of_a_canceled_run_was_canceled(
     start, complete, raises_code, connection
 ):
-    from runledger_postgres import cancel_workflow_run
-
     run_id = start()
     cancel_workflow_run(connection, run_id, scope=EVERYTHING)
 
@@ -235,7 +232,9 @@ def test_a_completion_needs_read_committed(
 def test_a_completion_is_part_of_the_callers_transaction(
     start, complete, connection, statuses
 ):
-    run_id = start(lambda dag: dag.job("ship", "mail.send").after_success("ship", "approval"))
+    run_id = start(
+        lambda dag: dag.job("ship", "mail.send").after_success("ship", "approval")
+    )
 
     with connection.transaction(force_rollback=True):
         complete(run_id, GateSucceeded())

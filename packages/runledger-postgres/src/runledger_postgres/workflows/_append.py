@@ -25,9 +25,9 @@ from runledger_core.workflows import (
 from .._json_text import json_text
 from .._operation import operation
 from .._statements import statement
-from .._steps import Call, batch, rows
+from .._steps import Call, batch, one, rows
 from ..errors import QueryError
-from ._enqueue import lock_definitions
+from ._enqueue import LOCK_DEFINITIONS, missing_definitions
 from ._insert_steps import ExistingStep, insert_steps
 from ._lock import lock_run, require_read_committed
 from ._propagate import UNSATISFIED, EndedStep, propagate
@@ -49,6 +49,7 @@ FIND_NAMED_STEPS = statement("workflows/find_named_steps")
 INSERT_APPEND_MUTATION = statement("workflows/insert_append_mutation")
 CANCEL_UNSATISFIED_STEPS = statement("workflows/cancel_unsatisfied_steps")
 LIST_STEP_KEYS = statement("workflows/list_step_keys")
+READ_RUN = statement("workflows/read_run")
 READ_STEPS_BY_KEY = statement("workflows/read_steps_by_key")
 
 NO_METADATA: Final[dict[str, object]] = {}
@@ -253,9 +254,7 @@ def _check_window(run: LockedRun, wanted: _Append, named: Sequence[Row]) -> None
     if window["execution_kind"] != StepExecutionKind.EXTERNAL:
         raise QueryError("workflow.append_window_not_external")
     if window["status"] != WorkflowStepStatus.WAITING_FOR_EXTERNAL:
-        raise QueryError(
-            "workflow.append_window_not_open", f"it is {window['status']}"
-        )
+        raise QueryError("workflow.append_window_not_open", f"it is {window['status']}")
     if run.status.is_terminal:
         raise QueryError("workflow.append_terminal_run", f"it is {run.status.value}")
 
@@ -264,7 +263,10 @@ def _append(
     run: LockedRun, wanted: _Append, existing: Mapping[str, ExistingStep]
 ) -> Steps[None]:
     """Insert the steps, release what can begin and cancel what never can."""
-    yield from lock_definitions(wanted.steps)
+    wanted_types = sorted({s.job_type for s in wanted.steps if s.job_type is not None})
+    definitions = yield from one(LOCK_DEFINITIONS, job_types=wanted_types)
+    if definitions["missing_types"]:
+        raise missing_definitions(definitions)
     ids = yield from insert_steps(
         run.id,
         wanted.steps,

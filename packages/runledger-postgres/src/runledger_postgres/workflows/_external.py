@@ -41,9 +41,9 @@ def complete_external_workflow_step(
     End an open gate, and let the run go on in the same transaction.
 
     Given a connection it is part of the caller's transaction: what the caller found out
-    and what the run does about it are one. A repeat that says exactly the same, outcome,
-    reason, error and output, answers with the step and writes nothing, even when the
-    run has ended since; one that says anything else is refused. A gate that its
+    and what the run does about it are one. A repeat that says exactly the same
+    (outcome, reason, error, output) answers with the step and writes nothing, even when
+    the run has ended since; one that says anything else is refused. A gate that its
     deadline has ended can be completed no more; until the deadline has been carried
     out, whoever comes first decides.
 
