@@ -72,6 +72,8 @@ class WorkflowStepTrigger(StrEnum):
     """The step's job ended."""
     COMPLETE_EXTERNAL = "COMPLETE_EXTERNAL"
     """Somebody completed the external gate."""
+    PASS_DEADLINE = "PASS_DEADLINE"
+    """The deadline of the external gate passed while it was open."""
     CANCEL_RUN = "CANCEL_RUN"
     """The run was canceled."""
 
@@ -139,7 +141,8 @@ def _steps() -> tuple[Transition[WorkflowStepStatus], ...]:
         for target in status.terminal()
     )
     completed = tuple(
-        Transition(waiting, target, trigger.COMPLETE_EXTERNAL)
+        Transition(waiting, target, ending)
+        for ending in (trigger.COMPLETE_EXTERNAL, trigger.PASS_DEADLINE)
         for target in status.terminal()
     )
     return (

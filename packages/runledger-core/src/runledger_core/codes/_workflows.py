@@ -114,6 +114,10 @@ WORKFLOW_CODES = (
         "workflow.fail_fast",
         "another step of the run did not succeed, and the run stops at the first",
     ),
+    _stored(
+        "workflow.gate_deadline_passed",
+        "nobody completed the gate before its deadline",
+    ),
     _internal(
         "workflow.handle_storage_error",
         "the result of the run could not be read",
@@ -123,6 +127,16 @@ WORKFLOW_CODES = (
         "workflow.internal_state",
         "the stored state of the run contradicts itself",
         "run audit_ledger and report what it finds",
+    ),
+    _invalid(
+        "workflow.invalid_deadline_limit",
+        "the number of gates for one pass over the deadlines is not valid",
+        "use 1 to 1000",
+    ),
+    _invalid(
+        "workflow.invalid_reason",
+        "the reason or error message is not text that says something",
+        "pass text that is not blank, without NUL, at most 64 KiB, or none",
     ),
     _conflict(
         "workflow.legacy_idempotency_snapshot_missing",

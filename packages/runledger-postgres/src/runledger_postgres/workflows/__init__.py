@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from ._append import (
+    AppendDisposition,
+    AppendOutcome,
+    append_workflow_steps,
+    list_workflow_step_keys_for_update,
+)
+from ._deadlines import (
+    DeadlineReport,
+    ExpiredGate,
+    RefusedGate,
+    expire_gate_deadlines,
+)
+from ._enqueue import enqueue_workflow_run
+from ._external import complete_external_workflow_step
+from ._gate_outcomes import GateCanceled, GateFailed, GateOutcome, GateSucceeded
 from ._records import (
     WorkflowRunEnqueueOutcome,
     WorkflowRunRecord,
@@ -9,7 +24,21 @@ from ._records import (
 )
 
 __all__ = [
+    "AppendDisposition",
+    "AppendOutcome",
+    "DeadlineReport",
+    "ExpiredGate",
+    "GateCanceled",
+    "GateFailed",
+    "GateOutcome",
+    "GateSucceeded",
+    "RefusedGate",
     "WorkflowRunEnqueueOutcome",
     "WorkflowRunRecord",
     "WorkflowStepRecord",
+    "append_workflow_steps",
+    "complete_external_workflow_step",
+    "enqueue_workflow_run",
+    "expire_gate_deadlines",
+    "list_workflow_step_keys_for_update",
 ]
