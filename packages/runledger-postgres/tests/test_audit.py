@@ -267,7 +267,7 @@ BREAKS = {
     "run_result_is_output_of_step": """
         UPDATE workflow_runs SET result = '8'
         WHERE status = 'SUCCEEDED' RETURNING id""",
-    "workflow_job_has_one_run": """
+    "workflow_job_runs_are_retries": """
         UPDATE job_queue SET run_number = 2
         WHERE id = %(pending)s RETURNING id""",
 }

@@ -135,8 +135,8 @@ WORKFLOW_INVARIANTS: Final = (
     *_of(
         "workflow_steps",
         step_counts_its_prerequisites=(
-            "a step's counters equal its edges: all of them, and while it has not "
-            "ended those pending and those unsatisfied"
+            "a step's counters equal its edges: all of them, and while it is blocked "
+            "those pending and those unsatisfied"
         ),
         step_waits_for_its_prerequisites=(
             "a blocked step waits for something, and a released one for nothing"
@@ -167,7 +167,9 @@ WORKFLOW_INVARIANTS: Final = (
     ),
     *_of(
         "job_queue",
-        workflow_job_has_one_run="the job of a workflow step is never requeued",
+        workflow_job_runs_are_retries=(
+            "the job of a workflow step has one run, and one more for each retry of it"
+        ),
     ),
 )
 

@@ -14,7 +14,8 @@ WITH ended AS (
         last_error_code = q.last_error_code,
         last_error_message = q.last_error_message,
         started_at = q.started_at,
-        finished_at = q.finished_at
+        finished_at = q.finished_at,
+        updated_at = q.finished_at
     FROM job_queue AS q
     WHERE q.id = ANY (%(job_ids)s::uuid[])
       AND q.finished_at IS NOT NULL
