@@ -133,6 +133,7 @@ from .workflows import (
     WorkflowRunEnqueueOutcome,
     WorkflowRunRecord,
     WorkflowStepRecord,
+    enqueue_workflow_run,
 )
 
 __all__ = [
@@ -204,6 +205,7 @@ __all__ = [
     "count_jobs_by_status",
     "enqueue_job",
     "enqueue_jobs",
+    "enqueue_workflow_run",
     "ensure_schema_compatible_after_idempotency_cutover",
     "explain_job",
     "get_dead_letter",

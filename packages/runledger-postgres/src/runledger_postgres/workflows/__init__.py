@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._enqueue import enqueue_workflow_run
 from ._records import (
     WorkflowRunEnqueueOutcome,
     WorkflowRunRecord,
@@ -12,4 +13,5 @@ __all__ = [
     "WorkflowRunEnqueueOutcome",
     "WorkflowRunRecord",
     "WorkflowStepRecord",
+    "enqueue_workflow_run",
 ]
