@@ -61,7 +61,9 @@ def test_what_was_waited_for_is_not_looked_up_by_its_place():
 def test_the_page_names_statements_that_there_are():
     if not PAGE.is_file():
         pytest.skip("the page stands in the repository only")
-    named = set(re.findall(r"`((?:jobs|workflows)/\w+)`", PAGE.read_text(encoding="utf-8")))
+    named = set(
+        re.findall(r"`((?:jobs|workflows)/\w+)`", PAGE.read_text(encoding="utf-8"))
+    )
 
     assert named <= {s.name.partition("[")[0] for s in all_statements()}
     assert {"jobs/claim_jobs", "jobs/complete_jobs", "workflows/lock_run"} <= named

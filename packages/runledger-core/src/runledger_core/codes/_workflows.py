@@ -123,6 +123,11 @@ WORKFLOW_CODES = (
         "the result of the run could not be read",
         "try again",
     ),
+    _conflict(
+        "workflow.idempotency_conflict_missing_existing",
+        "the idempotency key is taken but its run cannot be found",
+        "try again",
+    ),
     _internal(
         "workflow.internal_state",
         "the stored state of the run contradicts itself",

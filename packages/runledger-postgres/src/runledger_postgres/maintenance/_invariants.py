@@ -145,7 +145,8 @@ WORKFLOW_INVARIANTS: Final = (
             "a step that a worker carries out has a job from its release on"
         ),
         step_agrees_with_job=(
-            "a step has the status, type, organization and output of its job"
+            "a step has the type and organization of its job, is enqueued until the "
+            "job ends, and then has its end and output"
         ),
         workflow_step_end_is_dated=(
             "a step has an end exactly when it has ended, after its start"
@@ -154,6 +155,7 @@ WORKFLOW_INVARIANTS: Final = (
     ),
     *_of(
         "workflow_runs",
+        run_counts_its_steps="a run's counters are what its steps say",
         run_status_follows_from_steps=(
             "a run's status is what its steps add up to, or CANCELED when all ended"
         ),

@@ -52,7 +52,9 @@ def cancel_workflow_run(
         ValidationError: ``workflow.invalid_reason``, ``identifier.invalid_uuid``.
     """
     check_uuid(run_id, "run_id")
-    told = "CANCELED" if reason is None else check_text(reason, "workflow.invalid_reason")
+    told = (
+        "CANCELED" if reason is None else check_text(reason, "workflow.invalid_reason")
+    )
     yield from require_read_committed("workflow.cancel_unsupported_isolation")
     run = yield from lock_run(run_id, scope=scope)
     if not run.status.is_terminal:

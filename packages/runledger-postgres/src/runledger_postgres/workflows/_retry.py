@@ -26,7 +26,7 @@ from runledger_core import (
 
 from .._operation import operation
 from .._statements import statement
-from .._steps import Call, batch, maybe, rows
+from .._steps import Call, batch, rows
 from .._waits import bounded
 from ..errors import QueryError
 from ._lock import lock_run, require_read_committed
