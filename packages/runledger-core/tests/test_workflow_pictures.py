@@ -177,6 +177,18 @@ def test_steps_with_other_neighbours_stay_apart():
     assert {"fetch-00007", "parse-00007"} < labels
 
 
+def test_a_thicket_is_drawn_by_its_layers():
+    steps = [job_step(f"s{n}") for n in range(2000)]
+    edges = [
+        GraphEdge(f"s{n // step}", f"s{n}")
+        for n in range(7, 2000)
+        for step in (2, 3, 7)
+    ]
+    labels = [n.label for n in picture_of(graph(steps, edges), collapse_above=80).nodes]
+
+    assert 5 < len(labels) < 20
+
+
 def test_a_timeline_shows_waits_attempts_and_gates():
     tries = (
         GraphAttempt(1, 1, at(2), at(3), AttemptOutcome.RETRYABLE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from ..._statuses import WorkflowStepStatus
     from .._run import WorkflowRunEnqueue
+
+# More than these are no picture any more, and slow to draw.
+_MOST_NODES: Final = 400
 
 _Colors: TypeAlias = "dict[str, int]"
 
@@ -163,7 +166,8 @@ def _alike(
     Steps of one kind, job type and layer start alike, and are told apart as long as
     their neighbours are. How many neighbours of a number there are does not count: a
     hundred chains of two steps become one chain of two nodes. The layers keep edges
-    between the nodes as acyclic as those between the steps.
+    between the nodes as acyclic as those between the steps. When too many nodes would
+    be left, the neighbours are not looked at.
     """
     neighbours: dict[str, list[tuple[str, str, bool]]] = defaultdict(list)
     for edge in edges:
@@ -171,7 +175,7 @@ def _alike(
         neighbours[edge.prerequisite_key].append(("to", edge.dependent_key, is_strict))
         neighbours[edge.dependent_key].append(("of", edge.prerequisite_key, is_strict))
     layers = layers_of(kinds, [(e.prerequisite_key, e.dependent_key) for e in edges])
-    colors = _numbered(
+    colors = coarse = _numbered(
         {key: (kinds[key], layers[key], key == result_key) for key in kinds}
     )
     while True:
@@ -187,7 +191,10 @@ def _alike(
                 for key, color in colors.items()
             }
         )
-        if len(set(refined.values())) == len(set(colors.values())):
+        count = len(set(refined.values()))
+        if count > _MOST_NODES:
+            return coarse
+        if count == len(set(colors.values())):
             return colors
         colors = refined
 
