@@ -6,9 +6,15 @@ asyncio ones a coroutine; a pool means a transaction of its own, a connection jo
 the caller's.
 """
 
-from ._drive_asyncio import Asyncio
-from ._drive_blocking import Blocking
-from ._operation import Operation
+from ._drive_asyncio import (
+    Asyncio,
+)
+from ._drive_blocking import (
+    Blocking,
+)
+from ._operation import (
+    Operation,
+)
 from .definitions import (
     DefinitionSyncReport,
     get_job_definition_by_type,
@@ -142,14 +148,24 @@ from .workflows import (
     RetryDisposition,
     StepRetry,
     WorkflowRunEnqueueOutcome,
+    WorkflowRunPage,
     WorkflowRunRecord,
+    WorkflowRunSummary,
+    WorkflowStepExplanation,
+    WorkflowStepPage,
     WorkflowStepRecord,
     append_workflow_steps,
     cancel_workflow_run,
     complete_external_workflow_step,
     enqueue_workflow_run,
     expire_gate_deadlines,
+    explain_workflow_step,
+    get_workflow_graph,
+    get_workflow_run,
+    get_workflow_step,
+    list_workflow_runs,
     list_workflow_step_keys_for_update,
+    list_workflow_steps,
     retry_workflow_step,
 )
 
@@ -218,7 +234,11 @@ __all__ = [
     "StatusCount",
     "StepRetry",
     "WorkflowRunEnqueueOutcome",
+    "WorkflowRunPage",
     "WorkflowRunRecord",
+    "WorkflowRunSummary",
+    "WorkflowStepExplanation",
+    "WorkflowStepPage",
     "WorkflowStepRecord",
     "announce_worker",
     "append_workflow_steps",
@@ -240,6 +260,7 @@ __all__ = [
     "ensure_schema_compatible_after_idempotency_cutover",
     "expire_gate_deadlines",
     "explain_job",
+    "explain_workflow_step",
     "get_dead_letter",
     "get_job_by_id",
     "get_job_definition_by_type",
@@ -248,6 +269,9 @@ __all__ = [
     "get_job_runtime_config_by_type",
     "get_job_schedule_by_name",
     "get_required_job_runtime_config_by_type",
+    "get_workflow_graph",
+    "get_workflow_run",
+    "get_workflow_step",
     "heartbeat_job",
     "heartbeat_jobs",
     "insert_job_definition_if_missing",
@@ -261,7 +285,9 @@ __all__ = [
     "list_job_runtime_configs",
     "list_job_schedules",
     "list_jobs",
+    "list_workflow_runs",
     "list_workflow_step_keys_for_update",
+    "list_workflow_steps",
     "mark_schedule_fired",
     "migrate_after_idempotency_cutover",
     "pause_job_type",
