@@ -123,6 +123,11 @@ WORKFLOW_CODES = (
         "the result of the run could not be read",
         "try again",
     ),
+    _conflict(
+        "workflow.idempotency_conflict_missing_existing",
+        "the idempotency key is taken but its run cannot be found",
+        "try again",
+    ),
     _internal(
         "workflow.internal_state",
         "the stored state of the run contradicts itself",
@@ -174,6 +179,25 @@ WORKFLOW_CODES = (
         "the run did not end within the time allowed",
         "wait longer or ask for its status",
     ),
+    _invalid(
+        "workflow.retry_canceled_run",
+        "the run was canceled, which is final",
+        "enqueue a new run",
+    ),
+    _conflict(
+        "workflow.retry_conflicting_mutation",
+        "the mutation key already belongs to something else",
+        "use a new mutation key",
+    ),
+    _invalid(
+        "workflow.retry_external_step",
+        "the step is an external gate, which has no job to retry",
+    ),
+    _invalid(
+        "workflow.retry_unsupported_isolation",
+        "retrying a step needs READ COMMITTED isolation",
+        _ISOLATION_REMEDY,
+    ),
     _stored(
         "workflow.run_canceled",
         "the run was canceled before this step ended",
@@ -181,6 +205,14 @@ WORKFLOW_CODES = (
     _invalid(
         "workflow.run_not_found",
         "there is no such run in this scope",
+    ),
+    _invalid(
+        "workflow.step_not_failed",
+        "only a step that failed can be retried",
+    ),
+    _invalid(
+        "workflow.step_not_found",
+        "the run has no step with this key",
     ),
     _invalid(
         "workflow.terminal_completion_unsupported_isolation",

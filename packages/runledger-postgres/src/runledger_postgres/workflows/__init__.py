@@ -8,6 +8,7 @@ from ._append import (
     append_workflow_steps,
     list_workflow_step_keys_for_update,
 )
+from ._cancel import cancel_workflow_run
 from ._deadlines import (
     DeadlineReport,
     ExpiredGate,
@@ -22,6 +23,7 @@ from ._records import (
     WorkflowRunRecord,
     WorkflowStepRecord,
 )
+from ._retry import RetryDisposition, StepRetry, retry_workflow_step
 
 __all__ = [
     "AppendDisposition",
@@ -33,12 +35,16 @@ __all__ = [
     "GateOutcome",
     "GateSucceeded",
     "RefusedGate",
+    "RetryDisposition",
+    "StepRetry",
     "WorkflowRunEnqueueOutcome",
     "WorkflowRunRecord",
     "WorkflowStepRecord",
     "append_workflow_steps",
+    "cancel_workflow_run",
     "complete_external_workflow_step",
     "enqueue_workflow_run",
     "expire_gate_deadlines",
     "list_workflow_step_keys_for_update",
+    "retry_workflow_step",
 ]
