@@ -6,15 +6,9 @@ asyncio ones a coroutine; a pool means a transaction of its own, a connection jo
 the caller's.
 """
 
-from ._drive_asyncio import (
-    Asyncio,
-)
-from ._drive_blocking import (
-    Blocking,
-)
-from ._operation import (
-    Operation,
-)
+from ._drive_asyncio import Asyncio
+from ._drive_blocking import Blocking
+from ._operation import Operation
 from .definitions import (
     DefinitionSyncReport,
     get_job_definition_by_type,

@@ -8,34 +8,13 @@ from ._append import (
     append_workflow_steps,
     list_workflow_step_keys_for_update,
 )
-from ._cancel import (
-    cancel_workflow_run,
-)
-from ._deadlines import (
-    DeadlineReport,
-    ExpiredGate,
-    RefusedGate,
-    expire_gate_deadlines,
-)
-from ._enqueue import (
-    enqueue_workflow_run,
-)
-from ._explain import (
-    WorkflowStepExplanation,
-    explain_workflow_step,
-)
-from ._external import (
-    complete_external_workflow_step,
-)
-from ._gate_outcomes import (
-    GateCanceled,
-    GateFailed,
-    GateOutcome,
-    GateSucceeded,
-)
-from ._graph import (
-    get_workflow_graph,
-)
+from ._cancel import cancel_workflow_run
+from ._deadlines import DeadlineReport, ExpiredGate, RefusedGate, expire_gate_deadlines
+from ._enqueue import enqueue_workflow_run
+from ._explain import WorkflowStepExplanation, explain_workflow_step
+from ._external import complete_external_workflow_step
+from ._gate_outcomes import GateCanceled, GateFailed, GateOutcome, GateSucceeded
+from ._graph import get_workflow_graph
 from ._reads import (
     get_workflow_run,
     get_workflow_step,
@@ -50,11 +29,7 @@ from ._records import (
     WorkflowStepPage,
     WorkflowStepRecord,
 )
-from ._retry import (
-    RetryDisposition,
-    StepRetry,
-    retry_workflow_step,
-)
+from ._retry import RetryDisposition, StepRetry, retry_workflow_step
 
 __all__ = [
     "AppendDisposition",
