@@ -31,8 +31,8 @@ JOB_CODES = (
     ),
     _conflict(
         "job.busy",
-        "somebody else holds the job at the moment",
-        "try again",
+        "somebody else holds the job or its run at this moment",
+        "nothing was written, try again",
     ),
     _malformed_or_stored(
         "job.checkpoint_not_json",

@@ -2,11 +2,9 @@
 -- the time at which it was said. Lines about a job that is not there are left out, and so
 -- are those whose job is just being deleted: it is not waited for. Locks the jobs' rows
 -- FOR KEY SHARE, which neither a claim nor an end of a job waits for.
-WITH /*bounded*/
-line AS (
+WITH line AS (
     SELECT l.*
-    FROM bound
-    CROSS JOIN unnest(
+    FROM unnest(
         %(job_ids)s::uuid[],
         %(run_numbers)s::integer[],
         %(attempts)s::integer[],

@@ -1,15 +1,13 @@
 -- Write what many handlers report under their live leases: stage, progress, checkpoint.
 -- The same for each as update_job_progress.sql, but for the waiting.
 --
--- Locks job_queue rows in id order (rank 1) and steps over those that somebody else
+-- Locks job_queue rows in id order (rank 2) and steps over those that somebody else
 -- holds, since whoever holds one job's row for a report must not wait for another. Such a
 -- report is answered as busy, and so is one whose job has just changed; whoever repeats
 -- it learns which.
-WITH /*bounded*/
-report AS (
+WITH report AS (
     SELECT r.*
-    FROM bound
-    CROSS JOIN unnest(
+    FROM unnest(
         %(job_ids)s::uuid[],
         %(run_numbers)s::integer[],
         %(attempts)s::integer[],
