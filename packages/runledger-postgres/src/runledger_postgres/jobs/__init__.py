@@ -60,7 +60,16 @@ from ._requeue import (
     RequeueOutcome,
     requeue_job,
 )
-from ._workers import announce_worker, withdraw_worker
+from ._workers import (
+    WorkerRest,
+    announce_worker,
+    awake,
+    fall_asleep,
+    notify_worker,
+    wake_channel,
+    wake_worker,
+    withdraw_worker,
+)
 
 __all__ = [
     "DeadLetterCursor",
@@ -79,7 +88,9 @@ __all__ = [
     "Requeued",
     "SettleFailure",
     "SettleSuccess",
+    "WorkerRest",
     "announce_worker",
+    "awake",
     "cancel_job",
     "claim_jobs",
     "complete_job_failure",
@@ -90,6 +101,7 @@ __all__ = [
     "enqueue_job",
     "enqueue_jobs",
     "explain_job",
+    "fall_asleep",
     "get_dead_letter",
     "get_job_by_id",
     "get_job_metrics",
@@ -102,6 +114,7 @@ __all__ = [
     "list_job_events",
     "list_job_logs",
     "list_jobs",
+    "notify_worker",
     "reap_expired_leases",
     "release_unstarted_claims",
     "requeue_job",
@@ -109,5 +122,7 @@ __all__ = [
     "update_job_payload_field",
     "update_job_payload_uuid_array_field",
     "update_job_progress",
+    "wake_channel",
+    "wake_worker",
     "withdraw_worker",
 ]
