@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections import defaultdict, deque
 from contextlib import contextmanager
 from functools import partial
@@ -95,6 +96,14 @@ class FakeSettledJob:
     dead_letter_reason: None = None
 
 
+@attrs.frozen
+class FakeRest:
+    """How long a worker may sleep."""
+
+    seconds: float
+    was_asleep: bool
+
+
 class FakeLedger:
     """
     Keep jobs in memory, fail when told to, and remember what was asked.
@@ -114,6 +123,9 @@ class FakeLedger:
         self.failures: defaultdict[str, deque[RunledgerError]] = defaultdict(deque)
         self.delays_seconds: defaultdict[str, float] = defaultdict(float)
         self.refused: dict[UUID, RunledgerError] = {}
+        self.is_notifying = False
+        self.is_asleep = False
+        self.next_due_seconds = math.inf
         self.is_closed = False
 
     def add(
@@ -136,13 +148,50 @@ class FakeLedger:
         await self._pass("sync_definitions", timeout_seconds)
         self.definitions.extend(definitions)
 
-    async def claim(self, *, limit: int, job_types: Any, **_: Any) -> list[FakeJob]:
+    async def claim(
+        self, *, limit: int, job_types: Any, type_limits: Any, **_: Any
+    ) -> list[FakeJob]:
         await self._pass("claim", limit)
-        chosen = [job for job in self.due if job.job_type in job_types][:limit]
-        for job in chosen:
-            self.due.remove(job)
-            self.held.add(job.lease)
+        rooms = dict(type_limits)
+        chosen: list[FakeJob] = []
+        for job in list(self.due):
+            room = rooms.get(job.job_type, limit)
+            if job.job_type in job_types and room and len(chosen) < limit:
+                rooms[job.job_type] = room - 1
+                chosen.append(job)
+                self.due.remove(job)
+                self.held.add(job.lease)
         return chosen
+
+    async def release(self, leases: Any, **_: Any) -> int:
+        await self._pass("release", list(leases))
+        self.held -= set(leases)
+        return len(leases)
+
+    async def fall_asleep(
+        self, *, job_types: Any, longest_seconds: float, **_: Any
+    ) -> FakeRest:
+        await self._pass("fall_asleep", longest_seconds)
+        was_asleep, self.is_asleep = self.is_asleep, True
+        is_due = any(job.job_type in job_types for job in self.due)
+        seconds = 0 if is_due else min(longest_seconds, self.next_due_seconds)
+        return FakeRest(seconds, was_asleep)
+
+    async def awake(self, worker_id: str, **_: Any) -> None:
+        await self._pass("awake", worker_id)
+        self.is_asleep = False
+
+    async def wake_another(self, *, job_types: Any, **_: Any) -> None:
+        await self._pass("wake_another", list(job_types))
+
+    async def listen(self, worker_id: str, *, on_ready: Any, on_wake: Any) -> None:
+        await self._pass("listen", worker_id)
+        self.wake = on_wake
+        if self.is_notifying:
+            on_ready()
+        self.cut = trio.Event()
+        await self.cut.wait()
+        raise RunledgerError("db.connection_failed")
 
     async def heartbeat(self, leases: Any, **_: Any) -> FakeLeaseReport:
         await self._pass("heartbeat", list(leases))

@@ -14,7 +14,7 @@ from ._loop_exit import RuntimeLoopExit
 from ._postgres import PostgresLedger
 from ._stop import Stop
 from .catalog import JobCatalog
-from .config import JobsConfig
+from .config import JobsConfig, WakeUpMode
 from .errors import (
     CatalogError,
     ConfigError,
@@ -52,6 +52,7 @@ __all__ = [
     "Succeeded",
     "Supervisor",
     "SupervisorError",
+    "WakeUpMode",
     "run_reaper_loop",
     "run_worker_loop",
 ]

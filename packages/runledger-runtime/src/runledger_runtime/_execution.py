@@ -96,6 +96,14 @@ class Execution:
             self._ready.append(job)
         self._have_slot_task()
 
+    def take_unstarted(self) -> list[HeldJob]:
+        """Hand back the jobs that have not begun, and hold them no more."""
+        unstarted = list(self._ready)
+        self._ready.clear()
+        for job in unstarted:
+            self._end(job, None)
+        return [job for job in unstarted if job.cancel_reason is None]
+
     def _have_slot_task(self) -> None:
         if self._ready and not self._is_slot_task_coming:
             self._is_slot_task_coming = True

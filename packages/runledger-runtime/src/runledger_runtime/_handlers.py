@@ -86,6 +86,8 @@ class HandlerEntry:
         read_payload: makes the payload out of JSON; None if it is raw.
         retry: how long failed jobs wait.
         panic_on: exceptions that are never retried.
+        max_concurrency: the most jobs of the type that this process runs at once; None
+            leaves it to the process's own limit.
     """
 
     job_type: str
@@ -95,6 +97,7 @@ class HandlerEntry:
     read_payload: Callable[[Any], Any] | None
     retry: RetryDelay
     panic_on: tuple[type[BaseException], ...]
+    max_concurrency: int | None = None
 
 
 def make_entry(
@@ -104,13 +107,15 @@ def make_entry(
     retry: RetryDelay,
     panic_on: Collection[type[BaseException]],
     payload_type: type | None,
+    max_concurrency: int | None = None,
 ) -> HandlerEntry:
     """
     Return the entry of a handler.
 
     Raises:
         ValidationError: ``identifier.*`` for the job type.
-        CatalogError: ``catalog.invalid_handler``, ``catalog.invalid_payload_type``.
+        CatalogError: ``catalog.invalid_handler``, ``catalog.invalid_payload_type``,
+            ``catalog.invalid_concurrency``.
     """
     checked_type = check_identifier(job_type, "job_type")
     call = _callable_of(checked_type, handler)
@@ -124,6 +129,7 @@ def make_entry(
         read_payload=_reader(checked_type, found_type),
         retry=retry,
         panic_on=_checked_classes(checked_type, panic_on),
+        max_concurrency=_checked_concurrency(checked_type, max_concurrency),
     )
 
 
@@ -245,6 +251,15 @@ def _checked_classes(
     ):
         raise _invalid_handler(job_type, "panic_on may only name exception classes")
     return checked
+
+
+def _checked_concurrency(job_type: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        detail = f"{job_type}: max_concurrency must be a whole number from 1 on"
+        raise CatalogError("catalog.invalid_concurrency", detail)
+    return value
 
 
 def _invalid_handler(job_type: str, detail: str) -> CatalogError:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
+from ._sleep_port import SleepingWorkers
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
@@ -96,7 +98,7 @@ class ReapReport(Protocol):
     def has_more(self) -> bool: ...
 
 
-class Ledger(Protocol):
+class Ledger(SleepingWorkers, Protocol):
     """
     What the loops ask of the ledger.
 
@@ -124,9 +126,16 @@ class Ledger(Protocol):
         lease_seconds: int,
         limit: int,
         job_types: Collection[str],
+        type_limits: Mapping[str, int],
         timeout_seconds: float,
     ) -> Sequence[ClaimedJob]:
-        """Lease up to *limit* due jobs of these types."""
+        """Lease up to *limit* due jobs of these types, of some no more than theirs."""
+        ...
+
+    async def release(
+        self, leases: Sequence[Lease], *, reason: str, timeout_seconds: float
+    ) -> int:
+        """Give back claims whose jobs were not started, and count those returned."""
         ...
 
     async def heartbeat(

@@ -14,6 +14,8 @@ from ._held_jobs import CancelReason, HeldJobs
 from ._lease_keeper import LeaseKeeper
 from ._loop_exit import RuntimeLoopExit
 from ._presence import Presence
+from ._wake_up import WakeUp
+from .config import WakeUpMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,11 +45,12 @@ async def run_worker_loop(
     Work until *stop* is requested, and then finish what was begun.
 
     Claims, handlers and completions overlap. A claim takes no more jobs than can be
-    started at once; one that was under way when the stop came is still honoured: its
-    jobs run too. Then handlers have ``shutdown_grace_seconds`` to end. Those that have
-    not are cancelled; what they still return counts, and the rest is left to the
-    expiry of their leases, as is everything when the loop itself is cancelled. Errors
-    of the database are logged and waited out.
+    started at once. What it has not started when the stop comes is given back, attempts
+    unconsumed, as are the jobs of a claim that is under way. Then handlers have
+    ``shutdown_grace_seconds`` to end. Those that have not are cancelled; what they
+    still return counts, and the rest is left to the expiry of their leases, as is
+    everything when the loop itself is cancelled. Errors of the database are logged and
+    waited out.
 
     Args:
         ledger: where the jobs are.
@@ -66,11 +69,14 @@ async def run_worker_loop(
     handlers = registry.copy()
     # One batch of outcomes that is under way, and one that gathers behind it.
     held = HeldJobs(
-        config.max_global_concurrency, unsettled_limit=2 * config.claim_batch_size
+        config.max_global_concurrency,
+        unsettled_limit=2 * config.claim_batch_size,
+        type_limits=handlers.concurrency_limits(),
     )
     completer = Completer(ledger, held, timeout_seconds=config.database_timeout_seconds)
     keeper = LeaseKeeper(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     presence = Presence(ledger, handlers.registered_types, config)
+    wake_up = WakeUp(ledger, held, config.worker_id)
     async with trio.open_nursery() as nursery:
         execution = Execution(
             nursery,
@@ -82,8 +88,17 @@ async def run_worker_loop(
         nursery.start_soon(completer.run, name="runledger completer")
         nursery.start_soon(keeper.run, name="runledger lease keeper")
         nursery.start_soon(presence.run, name="runledger presence")
+        if config.wake_up == WakeUpMode.NOTIFY and not stop_when_idle:
+            nursery.start_soon(wake_up.run, name="runledger wake-up")
         task_status.started()
-        claimer = Claimer(ledger, held, execution, handlers.registered_types, config)
+        claimer = Claimer(
+            ledger,
+            held,
+            execution,
+            handlers.registered_types,
+            config,
+            wake_up=wake_up,
+        )
         ran_out = await claimer.run(stop, stop_when_idle=stop_when_idle)
         loop_exit = RuntimeLoopExit.COMPLETED if ran_out else RuntimeLoopExit.SHUTDOWN
         if not await _drain(held, config, stop):

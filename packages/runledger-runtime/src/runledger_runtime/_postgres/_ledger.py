@@ -33,7 +33,7 @@ from runledger_postgres import (
 
 from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
-from ._calls import Pool, PostgresCalls
+from ._sleep_calls import SleepCalls
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
 
     from .._ledger import Ledger, Outcome
+    from ._calls import Pool
 
 # The rest of the package gets what it needs of the storage layer from here.
 __all__ = [
@@ -63,7 +64,7 @@ _CONNECT_SECONDS = 10
 _TOO_LATE = "the claim took longer than its worker waited"
 
 
-class PostgresLedger(PostgresCalls):
+class PostgresLedger(SleepCalls):
     """
     Call the blocking storage operations from trio, one thread hop for each.
 
@@ -107,9 +108,10 @@ class PostgresLedger(PostgresCalls):
         lease_seconds: int,
         limit: int,
         job_types: Collection[str],
+        type_limits: Mapping[str, int],
         timeout_seconds: float,
     ) -> Sequence[ClaimedJob]:
-        """Lease up to *limit* due jobs of these types."""
+        """Lease up to *limit* due jobs of these types, of some no more than theirs."""
         handover = _Handover(self._pool)
 
         def claim() -> list[ClaimedJob]:
@@ -119,6 +121,7 @@ class PostgresLedger(PostgresCalls):
                 lease_seconds=lease_seconds,
                 limit=limit,
                 job_types=job_types,
+                type_limits=type_limits,
             )
             return handover.offer(claimed)
 
@@ -129,6 +132,17 @@ class PostgresLedger(PostgresCalls):
             if claimed is None:
                 raise
             return claimed
+
+    async def release(
+        self, leases: Sequence[Lease], *, reason: str, timeout_seconds: float
+    ) -> int:
+        """Give back claims whose jobs were not started, and count those returned."""
+
+        def release() -> int:
+            results = release_unstarted_claims(self._pool, leases, reason=reason)
+            return sum(not isinstance(result, QueryError) for result in results)
+
+        return await self._call(timeout_seconds, release)
 
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
