@@ -7,19 +7,33 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from runledger_core import EVERYTHING, JobEnqueue, JobStatus
+from runledger_core import (
+    EVERYTHING,
+    Jitter,
+    JobEnqueue,
+    JobFailure,
+    JobStatus,
+    RetryPolicy,
+)
+from runledger_core.workflows import WorkflowDagBuilder
 from runledger_postgres import (
     WorkerRest,
     announce_worker,
     awake,
     cancel_job,
+    claim_jobs,
+    complete_job_failure,
+    complete_job_success,
     copy_jobs,
     enqueue_job,
     enqueue_jobs,
+    enqueue_workflow_run,
     explain_job,
     fall_asleep,
     notify_worker,
     pause_job_type,
+    reap_expired_leases,
+    release_unstarted_claims,
     requeue_job,
     wake_channel,
     wake_worker,
@@ -322,3 +336,46 @@ def test_a_worker_can_be_tried(connection, heard):
 def test_a_channel_fits_whatever_the_workers_name():
     assert len(wake_channel("w" * 512)) == 42
     assert wake_channel("w1") != wake_channel("w2")
+
+
+def test_what_comes_back_to_the_queue_wakes_a_sleeper(
+    connection, sleep, enqueue, heard
+):
+    """A claim given back, a retry that is due at once, a lease that expired."""
+    for _ in range(3):
+        enqueue()
+    wanted = {"worker_id": "busy", "lease_seconds": 60, "limit": 3}
+    unstarted, failed, lost = (job.lease for job in claim_jobs(connection, **wanted))
+    at_once = RetryPolicy(base_seconds=0, cap_seconds=0, jitter=Jitter.NONE)
+
+    sleep("w1")
+    release_unstarted_claims(connection, [unstarted], reason="shutdown")
+    after_release = heard()
+    sleep("w1")
+    complete_job_failure(
+        connection, failed, JobFailure.retryable("a.b", "no"), retry=at_once
+    )
+    after_failure = heard()
+    sleep("w1")
+    connection.execute(
+        "UPDATE job_queue SET lease_expires_at = clock_timestamp() WHERE id = %s",
+        [lost.job_id],
+    )
+    reap_expired_leases(connection, limit=1, default_retry=at_once)
+
+    assert after_release == after_failure == heard() == ["w1"]
+
+
+def test_a_step_that_is_released_wakes_a_sleeper(connection, sleep, heard):
+    run = WorkflowDagBuilder("report").job("first", "mail.send").job("second", "other")
+    run.after_success("second", "first")
+    sleep("w1")
+    sleep("w2", job_types=["other"])
+
+    enqueue_workflow_run(connection, run.build())
+    first = heard()
+    (job,) = claim_jobs(connection, worker_id="w1", lease_seconds=60, limit=1)
+    complete_job_success(connection, job.lease)
+
+    assert first == ["w1"]
+    assert heard() == ["w2"]

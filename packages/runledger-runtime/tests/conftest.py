@@ -75,6 +75,7 @@ class FakeLeaseReport:
 
     renewed: set[Lease]
     canceled: set[Lease]
+    busy: set[Lease]
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +117,7 @@ class FakeLedger:
         self.due: deque[FakeJob] = deque()
         self.held: set[Lease] = set()
         self.canceled: set[Lease] = set()
+        self.busy: set[Lease] = set()
         self.reap_reports: deque[FakeReapReport] = deque()
         self.outcomes: dict[UUID, Any] = {}
         self.definitions: list[JobDefinition] = []
@@ -195,15 +197,29 @@ class FakeLedger:
 
     async def heartbeat(self, leases: Any, **_: Any) -> FakeLeaseReport:
         await self._pass("heartbeat", list(leases))
+        return self._report(leases)
+
+    def renew_from_thread(self, leases: Any, **_: Any) -> FakeLeaseReport:
+        self.calls["renew_from_thread"].append(list(leases))
+        return self._report(leases)
+
+    def _report(self, leases: Any) -> FakeLeaseReport:
+        busy = self.busy & set(leases)
         return FakeLeaseReport(
-            renewed=self.held & set(leases), canceled=self.canceled & set(leases)
+            renewed=(self.held & set(leases)) - busy,
+            canceled=self.canceled & set(leases),
+            busy=busy,
         )
 
-    async def settle(self, outcomes: Any, **_: Any) -> list[Any]:
+    async def settle(self, outcomes: Any, *, skip_locked: bool, **_: Any) -> list[Any]:
         await self._pass("settle", [outcome.lease.job_id for outcome in outcomes])
+        if not skip_locked and any(each.lease in self.busy for each in outcomes):
+            raise RunledgerError("job.busy")
         return [self._settle(outcome) for outcome in outcomes]
 
     def _settle(self, outcome: Any) -> FakeSettledJob | RunledgerError:
+        if outcome.lease in self.busy:
+            return RunledgerError("job.busy")
         if outcome.lease not in self.held:
             return RunledgerError("job.lease_owner_mismatch")
         if outcome.lease.job_id in self.refused:
@@ -225,6 +241,9 @@ class FakeLedger:
 
     def is_transient(self, error: RunledgerError) -> bool:
         return error.code == "db.connection_failed"
+
+    def is_lock_timeout(self, error: RunledgerError) -> bool:
+        return error.code == "job.busy"
 
     async def aclose(self) -> None:
         self.is_closed = True

@@ -29,7 +29,7 @@ WAKE_CTES: Final = """sleeper AS MATERIALIZED (
         SELECT
             job_type,
             min(next_run_at) AS first_run_at,
-            count(*) FILTER (WHERE next_run_at <= statement_timestamp()) AS due_count
+            count(*) FILTER (WHERE next_run_at <= clock_timestamp()) AS due_count
         FROM queued
         GROUP BY job_type
     ) AS t
@@ -38,7 +38,7 @@ WAKE_CTES: Final = """sleeper AS MATERIALIZED (
         FROM job_workers AS w
         WHERE w.asleep_since IS NOT NULL
           AND t.job_type = ANY (w.wakes_for)
-          AND w.wakes_at > statement_timestamp() - interval '1 second'
+          AND w.wakes_at > clock_timestamp() - interval '1 second'
           AND (t.due_count > 0 OR t.first_run_at < w.wakes_at)
         ORDER BY w.asleep_since
         LIMIT GREATEST(t.due_count, 1)
@@ -61,7 +61,7 @@ JOINED_WAKE_CTES: Final = """sleeper AS MATERIALIZED (
         SELECT
             job_type,
             min(next_run_at) AS first_run_at,
-            count(*) FILTER (WHERE next_run_at <= statement_timestamp()) AS due_count
+            count(*) FILTER (WHERE next_run_at <= clock_timestamp()) AS due_count
         FROM queued
         GROUP BY job_type
     ) AS t
@@ -70,7 +70,7 @@ JOINED_WAKE_CTES: Final = """sleeper AS MATERIALIZED (
         FROM job_workers AS w
         WHERE w.asleep_since IS NOT NULL
           AND t.job_type = ANY (w.wakes_for)
-          AND w.wakes_at > statement_timestamp() - interval '1 second'
+          AND w.wakes_at > clock_timestamp() - interval '1 second'
           AND (t.due_count > 0 OR t.first_run_at < w.wakes_at)
         ORDER BY random()
         LIMIT GREATEST(t.due_count, 1)

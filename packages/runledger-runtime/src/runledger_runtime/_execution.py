@@ -154,6 +154,7 @@ class Execution:
         if entry is None:
             failure = not_registered_failure(claimed.job_type)
             return Failed(job.lease, failure, _DEFAULT_RETRY)
+        job.is_async = entry.is_async
         job.begin(scope, self._clock)
         try:
             result = completion_of(await self._call(entry, job))
@@ -226,6 +227,10 @@ class Execution:
     def _retry_of(self, job: HeldJob) -> RetryDelay:
         entry = self._registry.get(job.claimed.job_type)
         return _DEFAULT_RETRY if entry is None else entry.retry
+
+
+RUN_ONE_CODE: Final = Execution._run_one.__code__  # noqa: SLF001
+"""Marks the frame under which a handler runs; its ``job`` is the job."""
 
 
 def _is_side_effect(outcome: Outcome | None) -> bool:

@@ -43,6 +43,8 @@ class HeldJob:
     Args:
         claimed: what the ledger handed out.
         lease_until: when the lease ends at the latest, on trio's clock.
+        is_async: whether its handler runs in the event loop, as far as it has begun.
+        is_busy: whether somebody held its row when its outcome was to be settled.
     """
 
     claimed: ClaimedJob
@@ -51,6 +53,8 @@ class HeldJob:
     deadline: float = math.inf
     cancel_reason: CancelReason | None = None
     is_ended: bool = False
+    is_async: bool = False
+    is_busy: bool = False
     _now: Callable[[], float] | None = None
 
     @property
@@ -71,6 +75,10 @@ class HeldJob:
         self.cancel_reason = reason
         if self.scope is not None:
             self.scope.cancel()
+
+    def has_time_left(self, now: float) -> bool:
+        """Tell whether it runs within its timeout; any thread may ask."""
+        return not self.is_ended and now < self.deadline < math.inf
 
     def is_cancelled(self) -> bool:
         """Tell whether the handler should stop; any thread may ask."""

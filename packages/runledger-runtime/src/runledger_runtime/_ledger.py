@@ -77,12 +77,18 @@ class SettledJob(Protocol):
 
 
 class LeaseReport(Protocol):
-    """What a heartbeat found; what is neither renewed nor canceled is lost."""
+    """
+    What a heartbeat found; what is not in it is lost.
+
+    Busy are those whose jobs somebody held just then: neither renewed nor lost.
+    """
 
     @property
     def renewed(self) -> Collection[Lease]: ...
     @property
     def canceled(self) -> Collection[Lease]: ...
+    @property
+    def busy(self) -> Collection[Lease]: ...
 
 
 class ReapReport(Protocol):
@@ -144,14 +150,25 @@ class Ledger(SleepingWorkers, Protocol):
         """Renew leases, and say which are still held."""
         ...
 
+    def renew_from_thread(
+        self, leases: Sequence[Lease], *, lease_seconds: int
+    ) -> LeaseReport:
+        """Do the same in the thread that calls, while trio does not turn."""
+        ...
+
     async def settle(
-        self, outcomes: Sequence[Outcome], *, timeout_seconds: float
+        self,
+        outcomes: Sequence[Outcome],
+        *,
+        skip_locked: bool,
+        timeout_seconds: float,
     ) -> Sequence[SettledJob | RunledgerError]:
         """
         Write outcomes down, all or none, with a result for each in order.
 
         A result that is an error says why that one was left alone:
-        ``job.lease_owner_mismatch`` or ``job.invalid_completion_progress``.
+        ``job.lease_owner_mismatch`` or ``job.invalid_completion_progress``, and with
+        *skip_locked* ``job.busy`` where it would have had to wait for somebody.
         """
         ...
 
@@ -183,6 +200,10 @@ class Ledger(SleepingWorkers, Protocol):
 
     def is_transient(self, error: RunledgerError) -> bool:
         """Tell whether the same call may succeed when it is made again."""
+        ...
+
+    def is_lock_timeout(self, error: RunledgerError) -> bool:
+        """Tell whether it failed because somebody held a job for too long."""
         ...
 
     async def aclose(self) -> None:

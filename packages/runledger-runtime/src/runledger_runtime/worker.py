@@ -13,6 +13,7 @@ from ._execution import Execution
 from ._held_jobs import CancelReason, HeldJobs
 from ._lease_keeper import LeaseKeeper
 from ._loop_exit import RuntimeLoopExit
+from ._loop_watch import LoopWatch
 from ._presence import Presence
 from ._wake_up import WakeUp
 from .config import WakeUpMode
@@ -76,6 +77,7 @@ async def run_worker_loop(
     completer = Completer(ledger, held, timeout_seconds=config.database_timeout_seconds)
     keeper = LeaseKeeper(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     presence = Presence(ledger, handlers.registered_types, config)
+    watch = LoopWatch(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     wake_up = WakeUp(ledger, held, config.worker_id)
     async with trio.open_nursery() as nursery:
         execution = Execution(
@@ -88,6 +90,7 @@ async def run_worker_loop(
         nursery.start_soon(completer.run, name="runledger completer")
         nursery.start_soon(keeper.run, name="runledger lease keeper")
         nursery.start_soon(presence.run, name="runledger presence")
+        nursery.start_soon(watch.run, name="runledger loop watch")
         if config.wake_up == WakeUpMode.NOTIFY and not stop_when_idle:
             nursery.start_soon(wake_up.run, name="runledger wake-up")
         task_status.started()

@@ -61,6 +61,7 @@ __all__ = [
 ]
 
 _CONNECT_SECONDS = 10
+_LOCK_NOT_AVAILABLE = "55P03"
 _TOO_LATE = "the claim took longer than its worker waited"
 
 
@@ -150,15 +151,30 @@ class PostgresLedger(SleepCalls):
         """Renew leases, and say which are still held."""
 
         def heartbeat() -> HeartbeatReport:
-            return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
+            return self.renew_from_thread(leases, lease_seconds=lease_seconds)
 
         return await self._call(timeout_seconds, heartbeat)
 
+    def renew_from_thread(
+        self, leases: Sequence[Lease], *, lease_seconds: int
+    ) -> HeartbeatReport:
+        """Renew leases in the thread that calls."""
+        return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
+
     async def settle(
-        self, outcomes: Sequence[Outcome], *, timeout_seconds: float
+        self,
+        outcomes: Sequence[Outcome],
+        *,
+        skip_locked: bool = False,
+        timeout_seconds: float,
     ) -> Sequence[SettledJob | RunledgerError]:
         """Write outcomes down, all or none, with a result for each in order."""
-        return await self._call(timeout_seconds, _settle, self._pool, outcomes)
+
+        def settle() -> Sequence[SettledJob | RunledgerError]:
+            settlements = [_settlement(outcome) for outcome in outcomes]
+            return complete_jobs(self._pool, settlements, skip_locked=skip_locked)
+
+        return await self._call(timeout_seconds, settle)
 
     async def reap(
         self,
@@ -209,6 +225,10 @@ class PostgresLedger(SleepCalls):
             error,
             (CommitUnconfirmedError, DatabaseConnectionError, LedgerTimeoutError),
         )
+
+    def is_lock_timeout(self, error: RunledgerError) -> bool:
+        """Tell whether it failed because somebody held a job for too long."""
+        return isinstance(error, QueryError) and error.sqlstate == _LOCK_NOT_AVAILABLE
 
     async def aclose(self) -> None:
         """Close the pool if `check` had to open it."""
@@ -269,12 +289,6 @@ def _try_to_connect(pool: Pool) -> None:
     kwargs = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
     arguments = {"connect_timeout": _CONNECT_SECONDS, **(kwargs or {})}
     pool.connection_class.connect(conninfo, **arguments).close()
-
-
-def _settle(
-    pool: Pool, outcomes: Sequence[Outcome]
-) -> Sequence[SettledJob | RunledgerError]:
-    return complete_jobs(pool, [_settlement(outcome) for outcome in outcomes])
 
 
 def _settlement(outcome: Outcome) -> JobSettlement:

@@ -6,7 +6,7 @@ WITH sleeper AS MATERIALIZED (
     FROM job_workers
     WHERE asleep_since IS NOT NULL
       AND wakes_for && %(job_types)s::text[]
-      AND wakes_at > statement_timestamp() - interval '1 second'
+      AND wakes_at > clock_timestamp() - interval '1 second'
       AND worker_id <> %(worker_id)s::text
     ORDER BY asleep_since
     LIMIT 1
