@@ -96,6 +96,52 @@ def test_a_claim_takes_no_more_than_its_limit(run, enqueue):
     assert len(run(claim_jobs, **{**CLAIM, "limit": 2})) == 1
 
 
+def test_of_a_limited_type_no_more_is_claimed_than_its_limit(
+    connection, enqueue, define
+):
+    define("slow")
+    define("slower")
+    for job_type in ("slow", "slower", "mail.send"):
+        # Enough of each to fill the candidates, the limited ones first.
+        for _ in range(130 if job_type == "slow" else 3):
+            enqueue(job_type, priority=100 if job_type == "mail.send" else 200)
+
+    def claimed(limit, **type_limits):
+        jobs = claim_jobs(
+            connection,
+            worker_id="w1",
+            lease_seconds=60,
+            limit=limit,
+            type_limits=type_limits,
+        )
+        return [job.job_type for job in jobs]
+
+    assert claimed(5, slow=2, slower=1) == [
+        "slow", "slow", "slower", "mail.send", "mail.send"
+    ]  # fmt: skip
+    assert claimed(1, slow=2, slower=1) == ["slow"]
+    assert claimed(4, slow=3, slower=4) == ["slow", "slow", "slow", "slower"]
+
+
+def test_a_limited_type_is_claimed_beyond_what_others_hold(
+    connection, enqueue, runledger_database
+):
+    held = [enqueue() for _ in range(3)]
+    free = enqueue()
+
+    with psycopg.connect(runledger_database) as other:
+        other.execute("SELECT FROM job_queue WHERE id = ANY (%s) FOR UPDATE", [held])
+        (job,) = claim_jobs(
+            connection,
+            worker_id="w1",
+            lease_seconds=60,
+            limit=10,
+            type_limits={"mail.send": 1},
+        )
+
+    assert free == job.lease.job_id
+
+
 def test_a_job_held_by_another_claimer_is_stepped_over(
     runledger_database, run, enqueue
 ):
@@ -113,6 +159,7 @@ def test_a_job_held_by_another_claimer_is_stepped_over(
     [
         ({"limit": 0}, "job.invalid_claim_limit"),
         ({"limit": 1001}, "job.invalid_claim_limit"),
+        ({"type_limits": {"mail.send": 0}}, "job.invalid_claim_limit"),
         ({"lease_seconds": 0}, "job.invalid_lease_duration"),
         ({"worker_id": " "}, "identifier.blank"),
         ({"worker_id": "w1 "}, "identifier.padded"),

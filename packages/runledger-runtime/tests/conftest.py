@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections import defaultdict, deque
 from contextlib import contextmanager
 from functools import partial
@@ -77,6 +78,7 @@ class FakeLeaseReport:
 
     renewed: set[Lease]
     canceled: set[Lease]
+    busy: set[Lease]
 
 
 @attrs.frozen(kw_only=True)
@@ -99,6 +101,14 @@ class FakeSettledJob:
     dead_letter_reason: None = None
 
 
+@attrs.frozen
+class FakeRest:
+    """How long a worker may sleep."""
+
+    seconds: float
+    was_asleep: bool
+
+
 class FakeLedger:
     """
     Keep jobs in memory, fail when told to, and remember what was asked.
@@ -111,6 +121,7 @@ class FakeLedger:
         self.due: deque[FakeJob] = deque()
         self.held: set[Lease] = set()
         self.canceled: set[Lease] = set()
+        self.busy: set[Lease] = set()
         self.reap_reports: deque[FakeReapReport] = deque()
         self.outcomes: dict[UUID, Any] = {}
         self.definitions: list[JobDefinition] = []
@@ -118,6 +129,9 @@ class FakeLedger:
         self.failures: defaultdict[str, deque[RunledgerError]] = defaultdict(deque)
         self.delays_seconds: defaultdict[str, float] = defaultdict(float)
         self.refused: dict[UUID, RunledgerError] = {}
+        self.is_notifying = False
+        self.is_asleep = False
+        self.next_due_seconds = math.inf
         self.is_closed = False
 
     def add(
@@ -140,25 +154,76 @@ class FakeLedger:
         await self._pass("sync_definitions", timeout_seconds)
         self.definitions.extend(definitions)
 
-    async def claim(self, *, limit: int, job_types: Any, **_: Any) -> list[FakeJob]:
+    async def claim(
+        self, *, limit: int, job_types: Any, type_limits: Any, **_: Any
+    ) -> list[FakeJob]:
         await self._pass("claim", limit)
-        chosen = [job for job in self.due if job.job_type in job_types][:limit]
-        for job in chosen:
-            self.due.remove(job)
-            self.held.add(job.lease)
+        rooms = dict(type_limits)
+        chosen: list[FakeJob] = []
+        for job in list(self.due):
+            room = rooms.get(job.job_type, limit)
+            if job.job_type in job_types and room and len(chosen) < limit:
+                rooms[job.job_type] = room - 1
+                chosen.append(job)
+                self.due.remove(job)
+                self.held.add(job.lease)
         return chosen
+
+    async def release(self, leases: Any, **_: Any) -> int:
+        await self._pass("release", list(leases))
+        self.held -= set(leases)
+        return len(leases)
+
+    async def fall_asleep(
+        self, *, job_types: Any, longest_seconds: float, **_: Any
+    ) -> FakeRest:
+        await self._pass("fall_asleep", longest_seconds)
+        was_asleep, self.is_asleep = self.is_asleep, True
+        is_due = any(job.job_type in job_types for job in self.due)
+        seconds = 0 if is_due else min(longest_seconds, self.next_due_seconds)
+        return FakeRest(seconds, was_asleep)
+
+    async def awake(self, worker_id: str, **_: Any) -> None:
+        await self._pass("awake", worker_id)
+        self.is_asleep = False
+
+    async def wake_another(self, *, job_types: Any, **_: Any) -> None:
+        await self._pass("wake_another", list(job_types))
+
+    async def listen(self, worker_id: str, *, on_ready: Any, on_wake: Any) -> None:
+        await self._pass("listen", worker_id)
+        self.wake = on_wake
+        if self.is_notifying:
+            on_ready()
+        self.cut = trio.Event()
+        await self.cut.wait()
+        raise RunledgerError("db.connection_failed")
 
     async def heartbeat(self, leases: Any, **_: Any) -> FakeLeaseReport:
         await self._pass("heartbeat", list(leases))
+        return self._report(leases)
+
+    def renew_from_thread(self, leases: Any, **_: Any) -> FakeLeaseReport:
+        self.calls["renew_from_thread"].append(list(leases))
+        return self._report(leases)
+
+    def _report(self, leases: Any) -> FakeLeaseReport:
+        busy = self.busy & set(leases)
         return FakeLeaseReport(
-            renewed=self.held & set(leases), canceled=self.canceled & set(leases)
+            renewed=(self.held & set(leases)) - busy,
+            canceled=self.canceled & set(leases),
+            busy=busy,
         )
 
-    async def settle(self, outcomes: Any, **_: Any) -> list[Any]:
+    async def settle(self, outcomes: Any, *, skip_locked: bool, **_: Any) -> list[Any]:
         await self._pass("settle", [outcome.lease.job_id for outcome in outcomes])
+        if not skip_locked and any(each.lease in self.busy for each in outcomes):
+            raise RunledgerError("job.busy")
         return [self._settle(outcome) for outcome in outcomes]
 
     def _settle(self, outcome: Any) -> FakeSettledJob | RunledgerError:
+        if outcome.lease in self.busy:
+            return RunledgerError("job.busy")
         if outcome.lease not in self.held:
             return RunledgerError("job.lease_owner_mismatch")
         if outcome.lease.job_id in self.refused:
@@ -192,6 +257,9 @@ class FakeLedger:
 
     def is_transient(self, error: RunledgerError) -> bool:
         return error.code in {"db.connection_failed", "job.busy"}
+
+    def is_lock_timeout(self, error: RunledgerError) -> bool:
+        return error.code == "job.busy"
 
     async def aclose(self) -> None:
         self.is_closed = True

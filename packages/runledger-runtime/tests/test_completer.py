@@ -188,3 +188,36 @@ async def test_settling_is_not_worth_a_line_in_the_log(completer, put, caplog):
     await completer.one_pass()
 
     assert "" == caplog.text
+
+
+async def test_a_job_that_somebody_holds_is_settled_later_and_holds_up_nobody(
+    completer, ledger, held, put, clock
+):
+    free, busy = put(), put()
+    ledger.busy.add(busy.lease)
+
+    with trio.move_on_after(30):
+        await completer.run()
+    settled_meanwhile = set(ledger.outcomes)
+    tries = len(ledger.calls["settle"])
+    ledger.busy.clear()
+    with trio.move_on_after(2):
+        await completer.run()
+
+    assert {free.lease.job_id} == settled_meanwhile
+    assert 20 < tries < 50
+    assert {free.lease.job_id, busy.lease.job_id} == set(ledger.outcomes)
+    assert 0 == len(held)
+
+
+async def test_a_job_that_is_held_beyond_its_lease_is_given_up(
+    completer, ledger, held, put, clock, caplog
+):
+    busy = put(lease_until=10)
+    ledger.busy.add(busy.lease)
+
+    with trio.move_on_after(30):
+        await completer.run()
+
+    assert 0 == len(held)
+    assert "was not settled; job.busy" in caplog.text

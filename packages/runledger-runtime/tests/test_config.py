@@ -3,10 +3,11 @@
 import attrs
 import pytest
 
-from runledger_runtime import JobsConfig
+from runledger_runtime import JobsConfig, WakeUpMode
 
 VARIABLES = {
     "JOBS_POLL_INTERVAL_MS": ("poll_interval_ms", 500, 1),
+    "JOBS_IDLE_POLL_MAX_MS": ("idle_poll_max_ms", 5000, 1),
     "JOBS_CLAIM_BATCH_SIZE": ("claim_batch_size", 16, 1),
     "JOBS_LEASE_TTL_SECONDS": ("lease_ttl_seconds", 60, 10),
     "JOBS_MAX_GLOBAL_CONCURRENCY": ("max_global_concurrency", 32, 1),
@@ -28,7 +29,8 @@ def test_each_variable_sets_its_field(variable, field, default, minimum):
 
 
 def test_every_number_has_a_variable():
-    numbers = {field.name for field in attrs.fields(JobsConfig)} - {"worker_id"}
+    fields = {field.name for field in attrs.fields(JobsConfig)}
+    numbers = fields - {"worker_id", "wake_up"}
 
     assert numbers == {field for field, _, _ in VARIABLES.values()}
 
@@ -90,6 +92,15 @@ def test_a_worker_id_that_is_no_identifier_is_refused(worker_id, raises_code):
     assert "JOBS_WORKER_ID" in str(caught.value)
 
 
+def test_the_way_to_wake_up_is_read_and_checked(raises_code):
+    assert WakeUpMode.NOTIFY is JobsConfig.from_env({}).wake_up
+    assert WakeUpMode.POLL is JobsConfig.from_env({"JOBS_WAKEUP": " poll"}).wake_up
+
+    with raises_code("config.invalid_value") as caught:
+        JobsConfig.from_env({"JOBS_WAKEUP": "shout"})
+    assert "JOBS_WAKEUP must be notify or poll, not 'shout'" in str(caught.value)
+
+
 def test_the_environment_of_the_process_is_read(monkeypatch):
     monkeypatch.setenv("JOBS_POLL_INTERVAL_MS", "250")
 
@@ -106,6 +117,7 @@ def test_the_environment_of_the_process_is_read(monkeypatch):
         {"shutdown_grace_seconds": -1},
         {"database_timeout_seconds": 1.5},
         {"worker_id": ""},
+        {"wake_up": "shout"},
     ],
     ids=lambda values: next(iter(values)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -40,6 +41,9 @@ pytestmark = pytest.mark.db
 SOON = RetryPolicy(base_seconds=0.3)
 # Without jitter: a delay drawn below a second would be waited for.
 LATER = RetryPolicy(base_seconds=60, jitter=Jitter.NONE)
+
+LEASED = "SELECT FROM job_queue WHERE status = 'LEASED'"
+SLEEPER = "SELECT FROM job_workers WHERE asleep_since IS NOT NULL"
 
 
 @pytest.fixture
@@ -427,3 +431,71 @@ def test_cut_connections_lose_no_job_and_repeat_none(
     jobs = [get_job_by_id(pool, job_id, scope=EVERYTHING) for job_id in job_ids]
     assert {(JobStatus.SUCCEEDED, 1)} == {(job.status, job.attempt) for job in jobs}
     assert sorted(job_ids) == sorted(ran)
+
+
+def test_a_handler_that_blocks_the_loop_beyond_its_lease_keeps_its_job(
+    catalog, enqueue, pool, work, look, make_config
+):
+    runs = []
+
+    @catalog.job("blocking")
+    async def block(context, payload):
+        runs.append(context.worker_id)
+        time.sleep(4)  # noqa: ASYNC251 - what is tested: longer than the lease
+
+    job_id = enqueue("blocking")
+    other = Supervisor(
+        pool,
+        make_config(
+            worker_id="w2",
+            poll_interval_ms=50,
+            reaper_interval_seconds=1,
+            wake_up="poll",
+        ),
+        catalog=catalog,
+    )
+
+    def join_in():
+        with pool.connection() as connection:
+            while connection.execute(LEASED).fetchone() is None:
+                connection.rollback()
+        other.run()
+
+    beside = threading.Thread(target=join_in)
+    beside.start()
+    work(lease_ttl_seconds=2, worker_id="w1")
+    other.request_shutdown()
+    beside.join()
+
+    assert ["w1"] == runs
+    job = look(job_id)
+    assert (JobStatus.SUCCEEDED, 1) == (job.status, job.attempt)
+
+
+async def test_an_idle_worker_is_woken_and_woken_again(pool, catalog, make_config):
+    """With an interval of polling that would take a minute."""
+    done = trio.Event()
+
+    @catalog.job("quick")
+    async def quick(context, payload):
+        done.set()
+
+    config = make_config(poll_interval_ms=60_000, idle_poll_max_ms=60_000)
+    supervisor = Supervisor(pool, config, catalog=catalog)
+    with trio.fail_after(40):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(supervisor.run_async)
+            for _ in range(3):
+                done = trio.Event()
+                await trio.to_thread.run_sync(wait_for_sleeper, pool)
+                await trio.to_thread.run_sync(
+                    enqueue_job, pool, catalog.job_enqueue("quick")
+                )
+                await done.wait()
+            supervisor.request_shutdown()
+
+
+def wait_for_sleeper(pool):
+    with pool.connection() as connection:
+        while connection.execute(SLEEPER).fetchone() is None:
+            connection.rollback()

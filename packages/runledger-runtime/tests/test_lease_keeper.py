@@ -147,3 +147,20 @@ async def test_a_job_that_was_settled_during_the_beat_is_not_lost(
 
     assert job.cancel_reason is None
     assert "" == caplog.text
+
+
+async def test_a_lease_whose_job_somebody_holds_is_asked_for_again_soon(
+    keeper, ledger, hold, clock
+):
+    other, busy = hold(), hold()
+    ledger.busy.add(busy.lease)
+
+    await run_for(22.5, keeper)
+    asked = list(ledger.calls["heartbeat"])
+    ledger.busy.clear()
+    await run_for(1.5, keeper)
+
+    assert {other.lease, busy.lease} == set(asked[0])
+    assert [[busy.lease]] * 2 == asked[1:]
+    assert busy.cancel_reason is None
+    assert busy.lease_until > 80

@@ -33,6 +33,7 @@ CLAIM = {
     "lease_seconds": 60,
     "limit": 10,
     "job_types": ["mail.send"],
+    "type_limits": {},
     "timeout_seconds": 10,
 }
 

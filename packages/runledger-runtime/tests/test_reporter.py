@@ -306,11 +306,11 @@ async def test_a_checkpoint_can_be_saved_on_the_way_out(run, ledger, clock):
 
 
 async def test_a_stray_thread_is_told_that_its_job_is_over(run, ledger):
-    go_on = threading.Event()
-    ended = threading.Event()
+    begun, go_on, ended = (threading.Event() for _ in range(3))
     seen = []
 
     def stray(context, payload):
+        begun.set()
         go_on.wait(10)
         context.set_progress(1)
         try:
@@ -324,7 +324,7 @@ async def test_a_stray_thread_is_told_that_its_job_is_over(run, ledger):
     async with trio.open_nursery() as nursery:
         bench = Bench(nursery, ledger, stray)
         bench.start()
-        await wait_all_tasks_blocked()
+        await trio.to_thread.run_sync(begun.wait, 10)
         for job in bench.held:
             job.cancel(CancelReason.TIMEOUT)
         await bench.finish()

@@ -174,7 +174,7 @@ async def test_an_outage_is_ridden_out(work, ledger, clock, caplog):
     assert "no jobs were claimed; db.connection_failed" in caplog.text
 
 
-async def test_a_claim_that_is_under_way_at_the_stop_is_honoured(
+async def test_a_claim_that_is_under_way_at_the_stop_is_given_back(
     work, ledger, stop, clock
 ):
     ledger.delays_seconds["claim"] = 2
@@ -189,9 +189,11 @@ async def test_a_claim_that_is_under_way_at_the_stop_is_honoured(
         await trio.sleep(1)
         stop.request()
 
-    assert 1 == len(ledger.outcomes)
+    assert {} == ledger.outcomes
     assert [RuntimeLoopExit.SHUTDOWN] == exits
     assert 1 == len(ledger.calls["claim"])
+    assert 1 == len(ledger.calls["release"])
+    assert not ledger.held
 
 
 async def test_a_stop_is_heard_under_full_load(work, ledger, stop, clock):

@@ -10,6 +10,7 @@ import attrs
 from runledger_core import EverythingScope, GlobalScope, Organization
 
 from ._bounds import BOUND_CTE, BOUND_MARK, UNBOUND_CTE
+from ._wakes import JOINED_WAKE_CTES, WAKE_CTES, WAKE_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,8 @@ class Statement:
     ``track_activity_query_size``.
 
     ``query`` is for a transaction of the operation's own, and bounds its waits where
-    the file says so; ``joined_query`` leaves the caller's transaction as it is.
+    the file says so; ``joined_query`` leaves the caller's transaction as it is, and
+    locks no sleeper for as long as that takes.
     """
 
     name: str
@@ -56,7 +58,8 @@ class Statement:
 
     @joined_query.default
     def _named_for_callers(self) -> bytes:
-        return self.query.replace(BOUND_CTE.encode(), UNBOUND_CTE.encode())
+        unbound = self.query.replace(BOUND_CTE.encode(), UNBOUND_CTE.encode())
+        return unbound.replace(WAKE_CTES.encode(), JOINED_WAKE_CTES.encode())
 
 
 @attrs.frozen
@@ -140,7 +143,7 @@ def _text(name: str) -> str:
     text = (_root() / f"{name}.sql").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
     sql = "\n".join(line for line in lines if line.strip())
-    return sql.replace(BOUND_MARK, BOUND_CTE)
+    return sql.replace(BOUND_MARK, BOUND_CTE).replace(WAKE_MARK, WAKE_CTES)
 
 
 def _root() -> Traversable:

@@ -200,16 +200,24 @@ def leases(ledger: Any, count: int, *, live: bool = True) -> dict[str, list[Any]
 
 @pytest.mark.parametrize("cache_mode", CACHE_MODES)
 @pytest.mark.parametrize(
-    ("job_types", "rows"),
-    [(None, 40_000), (["rare.type"], 100), (["type.1", "type.2"], 8000)],
+    ("job_types", "limited", "rows"),
+    [
+        (None, [], 40_000),
+        (None, ["type.1", "type.2"], 40_000),
+        (["rare.type"], [], 100),
+        (["type.1", "type.2"], [], 8000),
+        (["type.1", "type.2"], ["type.1", "type.2"], 8000),
+    ],
 )
-def test_a_claim_reads_the_first_due_jobs(ledger, job_types, rows, cache_mode):
+def test_a_claim_reads_the_first_due_jobs(ledger, job_types, limited, rows, cache_mode):
     # Each of 33 levels of priority gives up to 2 * limit + 100 candidates.
     params = {
         "worker_id": "w",
         "lease_seconds": 60,
         "limit": 100,
         "job_types": job_types,
+        "limited_types": limited,
+        "rooms": [50] * len(limited),
     }
     case = Case(
         "claim",
@@ -218,6 +226,26 @@ def test_a_claim_reads_the_first_due_jobs(ledger, job_types, rows, cache_mode):
         frozenset({"idx_job_queue_claim", "pk_job_definitions"}),
         rows,
         25_000,
+    )
+
+    check(ledger, case, cache_mode)
+
+
+@pytest.mark.parametrize("cache_mode", CACHE_MODES)
+def test_falling_asleep_reads_the_first_job_of_each_level(ledger, cache_mode):
+    params = {
+        "worker_id": "w",
+        "wakes_for": [f"type.{n}" for n in range(10)],
+        "longest_seconds": 5.0,
+        "wake_channel": "w",
+    }
+    case = Case(
+        "fall asleep",
+        "workers/fall_asleep",
+        params,
+        frozenset({"idx_job_queue_claim", "pk_job_definitions", "pk_job_workers"}),
+        1000,
+        1000,
     )
 
     check(ledger, case, cache_mode)

@@ -23,7 +23,7 @@ from ._postgres import PostgresLedger
 from ._recorded_services import RecordedLine, RecordedProgress, RecordedServices
 from ._stop import Stop
 from .catalog import JobCatalog
-from .config import JobsConfig
+from .config import JobsConfig, WakeUpMode
 from .errors import (
     CatalogError,
     ConfigError,
@@ -96,6 +96,7 @@ __all__ = [
     "Succeeded",
     "Supervisor",
     "SupervisorError",
+    "WakeUpMode",
     "run_reaper_loop",
     "run_worker_loop",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ from runledger_core import JobFailure, RetryPolicy, RunledgerError
 
 from ._ledger import Failed, Succeeded
 from ._log_events import LogEvent, emit
-from ._ticks import Backoff
+from ._ticks import Backoff, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +38,10 @@ class Completer:
     A batch that fails for a passing reason is tried again, after growing pauses, for
     as long as the leases live; the lease keeper renews them meanwhile. The leases fence
     it, so what was committed without an answer is not written twice: those jobs come
-    back as not held any more. A batch that fails for a lasting reason is halved until
-    the culprit stands alone. What cannot be settled is left to the expiry of its
-    lease, and the job will run again.
+    back as not held any more. A batch that waited too long for somebody who holds one
+    of its jobs is settled without those, which are tried again by and by. A batch that
+    fails for a lasting reason is halved until the culprit stands alone. What cannot be
+    settled is left to the expiry of its lease, and the job will run again.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Completer:
         self._timeout_seconds = timeout_seconds
         self._waiting: deque[tuple[HeldJob, Outcome]] = deque()
         self._has_waiting = trio.Event()
+        self._busy: list[tuple[HeldJob, Outcome]] = []
+        self._busy_until = math.inf
         self._backoff = Backoff()
 
     def put(self, job: HeldJob, outcome: Outcome) -> None:
@@ -67,7 +71,11 @@ class Completer:
     async def run(self) -> None:
         """Settle until cancelled; what still waits then is left to lease expiry."""
         while True:
-            await self._has_waiting.wait()
+            with trio.move_on_at(self._busy_until):
+                await self._has_waiting.wait()
+            self._take_up_busy()
+            if not self._waiting:
+                continue
             if await self.one_pass():
                 self._backoff.reset()
             else:
@@ -82,13 +90,26 @@ class Completer:
             self._has_waiting = trio.Event()
         return await self._settle(batch)
 
+    def _take_up_busy(self) -> None:
+        """Let those wait again that were put off, when it is time."""
+        if trio.current_time() >= self._busy_until:
+            busy, self._busy = self._busy, []
+            self._busy_until = math.inf
+            self._wait_again(busy, RunledgerError("job.busy"))
+
     async def _settle(self, batch: Sequence[tuple[HeldJob, Outcome]]) -> bool:
+        skip_locked = any(job.is_busy for job, _ in batch)
         try:
             results = await self._ledger.settle(
                 [outcome for _, outcome in batch],
+                skip_locked=skip_locked,
                 timeout_seconds=self._timeout_seconds,
             )
         except RunledgerError as error:
+            if self._ledger.is_lock_timeout(error) and not skip_locked:
+                for job, _ in batch:
+                    job.is_busy = True
+                return await self._settle(batch)
             if self._ledger.is_transient(error):
                 self._try_again(batch, error)
                 return False
@@ -125,6 +146,11 @@ class Completer:
 
     def _refused(self, job: HeldJob, outcome: Outcome, error: RunledgerError) -> None:
         """Deal with an outcome that was left alone while others were settled."""
+        if error.code == "job.busy":
+            if not self._busy:
+                self._busy_until = trio.current_time() + spread(_SOON_SECONDS)
+            self._busy.append((job, outcome))
+            return
         is_at_fault = error.code == "job.invalid_completion_progress"
         if is_at_fault and isinstance(outcome, Succeeded):
             failure = JobFailure.terminal(error.code, error.client_message)
@@ -135,22 +161,29 @@ class Completer:
     def _try_again(
         self, batch: Sequence[tuple[HeldJob, Outcome]], error: RunledgerError
     ) -> None:
+        alive_count = self._wait_again(batch, error)
+        emit(
+            LogEvent.SETTLE_FAILED,
+            "outcomes that wait to be settled: %d; %s",
+            alive_count,
+            error.internal_message(),
+            count=alive_count,
+            code=error.code,
+        )
+
+    def _wait_again(
+        self, batch: Sequence[tuple[HeldJob, Outcome]], error: RunledgerError
+    ) -> int:
+        """Let those wait again whose leases live, and count them."""
         now = trio.current_time()
         alive = [entry for entry in batch if entry[0].lease_until > now]
         for job, outcome in batch:
             if job.lease_until <= now:
                 self._give_up(job, outcome, error)
-        emit(
-            LogEvent.SETTLE_FAILED,
-            "outcomes that wait to be settled: %d; %s",
-            len(alive),
-            error.internal_message(),
-            count=len(alive),
-            code=error.code,
-        )
         if alive and not self._waiting:
             self._has_waiting.set()
         self._waiting.extendleft(reversed(alive))
+        return len(alive)
 
     def _give_up(self, job: HeldJob, outcome: Outcome, error: RunledgerError) -> None:
         """Let the lease expire; the job runs again, unless it was settled after all."""

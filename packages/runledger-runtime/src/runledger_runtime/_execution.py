@@ -105,6 +105,14 @@ class Execution:
             self._ready.append(job)
         self._have_slot_task()
 
+    def take_unstarted(self) -> list[HeldJob]:
+        """Hand back the jobs that have not begun, and hold them no more."""
+        unstarted = list(self._ready)
+        self._ready.clear()
+        for job in unstarted:
+            self._end(job, None)
+        return [job for job in unstarted if job.cancel_reason is None]
+
     def _have_slot_task(self) -> None:
         if self._ready and not self._is_slot_task_coming:
             self._is_slot_task_coming = True
@@ -155,6 +163,7 @@ class Execution:
         if entry is None:
             failure = not_registered_failure(claimed.job_type)
             return Failed(job.lease, failure, _DEFAULT_RETRY)
+        job.is_async = entry.is_async
         job.begin(scope, self._clock)
         after = self._lifecycle.begin(job)
         result: JobCompletion | JobFailure | None = None
@@ -248,6 +257,10 @@ class Execution:
     def _retry_of(self, job: HeldJob) -> RetryDelay:
         entry = self._registry.get(job.claimed.job_type)
         return _DEFAULT_RETRY if entry is None else entry.retry
+
+
+RUN_ONE_CODE: Final = Execution._run_one.__code__  # noqa: SLF001
+"""Marks the frame under which a handler runs; its ``job`` is the job."""
 
 
 def _is_side_effect(outcome: Outcome | None) -> bool:

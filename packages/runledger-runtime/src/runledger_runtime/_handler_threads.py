@@ -35,7 +35,7 @@ class HandlerThreads:
         job: HeldJob,
     ) -> Any:
         """Call a handler in a thread; when cancelled, leave the thread behind."""
-        place = _Place(self._limiter, self._held)
+        place = _Place(self._limiter, self._held, job.claimed.job_type)
         try:
             return await trio.to_thread.run_sync(
                 _called,
@@ -65,9 +65,12 @@ def _called(
 class _Place:
     """One thread's place under the limit, and whether its job is still waiting."""
 
-    def __init__(self, limiter: trio.CapacityLimiter, held: HeldJobs) -> None:
+    def __init__(
+        self, limiter: trio.CapacityLimiter, held: HeldJobs, job_type: str
+    ) -> None:
         self._limiter = limiter
         self._held = held
+        self._job_type = job_type
         self._is_taken = False
         self._is_stray = False
 
@@ -81,10 +84,10 @@ class _Place:
         self._limiter.release_on_behalf_of(borrower)
         self._is_taken = False
         if self._is_stray:
-            self._held.remove_stray()
+            self._held.remove_stray(self._job_type)
 
     def leave_behind(self) -> None:
         """Count the thread as a stray, if there is one."""
         if self._is_taken and not self._is_stray:
             self._is_stray = True
-            self._held.add_stray()
+            self._held.add_stray(self._job_type)

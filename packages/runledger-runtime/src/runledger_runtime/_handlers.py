@@ -99,6 +99,8 @@ class HandlerEntry:
         panic_on: exceptions that are never retried.
         on_dead_letter: what learns of dead letters; None if nothing does.
         is_hook_async: whether that returns an awaitable.
+        max_concurrency: the most jobs of the type that this process runs at once; None
+            leaves it to the process's own limit.
     """
 
     job_type: str
@@ -110,6 +112,7 @@ class HandlerEntry:
     panic_on: tuple[type[BaseException], ...]
     on_dead_letter: Callable[[JobContext, Any, JobDeadLetterInfo], Any] | None = None
     is_hook_async: bool = False
+    max_concurrency: int | None = None
 
     def with_hook(self, hook: DeadLetterHook) -> HandlerEntry:
         """
@@ -129,13 +132,15 @@ def make_entry(
     retry: RetryDelay,
     panic_on: Collection[type[BaseException]],
     payload_type: type | None,
+    max_concurrency: int | None = None,
 ) -> HandlerEntry:
     """
     Return the entry of a handler.
 
     Raises:
         ValidationError: ``identifier.*`` for the job type.
-        CatalogError: ``catalog.invalid_handler``, ``catalog.invalid_payload_type``.
+        CatalogError: ``catalog.invalid_handler``, ``catalog.invalid_payload_type``,
+            ``catalog.invalid_concurrency``.
     """
     checked_type = check_identifier(job_type, "job_type")
     instance = _instance_of(checked_type, handler)
@@ -150,6 +155,7 @@ def make_entry(
         read_payload=_reader(checked_type, found_type),
         retry=retry,
         panic_on=_checked_classes(checked_type, panic_on),
+        max_concurrency=_checked_concurrency(checked_type, max_concurrency),
     )
     hook = getattr(instance, "on_dead_letter", None)
     return entry if hook is None else entry.with_hook(hook)
@@ -286,6 +292,15 @@ def _checked_classes(
     ):
         raise _invalid_handler(job_type, "panic_on may only name exception classes")
     return checked
+
+
+def _checked_concurrency(job_type: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        detail = f"{job_type}: max_concurrency must be a whole number from 1 on"
+        raise CatalogError("catalog.invalid_concurrency", detail)
+    return value
 
 
 def _invalid_handler(job_type: str, detail: str) -> CatalogError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ import attrs
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from runledger_core import JsonValue, Lease
 
@@ -42,6 +43,8 @@ class HeldJob:
     Args:
         claimed: what the ledger handed out.
         lease_until: when the lease ends at the latest, on trio's clock.
+        is_async: whether its handler runs in the event loop, as far as it has begun.
+        is_busy: whether somebody held its row when its outcome was to be settled.
 
     Attributes:
         has_reported: whether the handler said anything that is to be written.
@@ -60,6 +63,8 @@ class HeldJob:
     checkpoint: JsonValue = attrs.field(
         default=attrs.Factory(lambda self: self.claimed.checkpoint, takes_self=True)
     )
+    is_async: bool = False
+    is_busy: bool = False
     _now: Callable[[], float] | None = None
 
     @property
@@ -89,6 +94,10 @@ class HeldJob:
         if self.scope is not None:
             self.scope.cancel()
 
+    def has_time_left(self, now: float) -> bool:
+        """Tell whether it runs within its timeout; any thread may ask."""
+        return not self.is_ended and now < self.deadline < math.inf
+
     def is_cancelled(self) -> bool:
         """Tell whether the handler should stop; any thread may ask."""
         return self.cancel_reason is not None or self.remaining_seconds() <= 0
@@ -113,10 +122,19 @@ class HeldJobs:
         unsettled_limit: how many more may be held whose outcomes wait. Where handlers
             are faster than the database, claims would else run ahead of completions
             until leases expired that nobody could settle in time.
+        type_limits: how many jobs of a type may run at once, where that is limited.
     """
 
-    def __init__(self, capacity: int, *, unsettled_limit: int) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        *,
+        unsettled_limit: int,
+        type_limits: Mapping[str, int] | None = None,
+    ) -> None:
         self.capacity = capacity
+        self._type_limits = {} if type_limits is None else dict(type_limits)
+        self._taken_by_type: Counter[str] = Counter()
         self._held_limit = capacity + unsettled_limit
         self._jobs: set[HeldJob] = set()
         self._active_count = 0
@@ -143,6 +161,18 @@ class HeldJobs:
         free_slots = self.capacity - self._active_count - self._stray_count
         return max(0, min(free_slots, self._held_limit - len(self._jobs)))
 
+    def type_rooms(self) -> dict[str, int]:
+        """Return how many more jobs of each limited type can be started at once."""
+        return {
+            job_type: max(0, limit - self._taken_by_type[job_type])
+            for job_type, limit in self._type_limits.items()
+        }
+
+    def is_full_for(self, job_type: str) -> bool:
+        """Tell whether a type has as many jobs as may run at once."""
+        limit = self._type_limits.get(job_type)
+        return limit is not None and self._taken_by_type[job_type] >= limit
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing is held, nor about to come back."""
@@ -152,12 +182,14 @@ class HeldJobs:
         """Take a slot for a job that was just claimed."""
         self._jobs.add(job)
         self._active_count += 1
+        self._take(job.claimed.job_type)
 
     def end(self, job: HeldJob) -> None:
         """Give the job's slot back; its lease is still held."""
         job.is_ended = True
         job.scope = None
         self._active_count -= 1
+        self._give_back(job.claimed.job_type)
         self.notify()
 
     def forget(self, job: HeldJob) -> None:
@@ -165,13 +197,15 @@ class HeldJobs:
         self._jobs.discard(job)
         self.notify()
 
-    def add_stray(self) -> None:
+    def add_stray(self, job_type: str) -> None:
         """Keep a slot for a thread that goes on after its job was given up."""
         self._stray_count += 1
+        self._take(job_type)
 
-    def remove_stray(self) -> None:
+    def remove_stray(self, job_type: str) -> None:
         """Give the slot of such a thread back."""
         self._stray_count -= 1
+        self._give_back(job_type)
         self.notify()
 
     def notify(self) -> None:
@@ -191,3 +225,11 @@ class HeldJobs:
             if self._change is None:
                 self._change = trio.Event()
             await self._change.wait()
+
+    def _take(self, job_type: str) -> None:
+        if job_type in self._type_limits:
+            self._taken_by_type[job_type] += 1
+
+    def _give_back(self, job_type: str) -> None:
+        if job_type in self._type_limits:
+            self._taken_by_type[job_type] -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -16,6 +17,8 @@ from .observers import LeaseLoss
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runledger_core import Lease
+
     from ._held_jobs import HeldJob, HeldJobs
     from ._ledger import LeaseReport, Ledger
     from ._lifecycle import Lifecycle
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 _BEATS_PER_LEASE: Final = 3
 _LONGEST_MARGIN_SECONDS: Final = 5.0
 _NOT_RENEWED: Final = "its lease could not be renewed in time"
+_BUSY_PAUSE_SECONDS: Final = 1.0
 
 
 class LeaseKeeper:
@@ -33,6 +37,7 @@ class LeaseKeeper:
     is cancelled when the ledger says that its lease is gone, or when a lease that
     could not be renewed is about to end: better a little early than two workers on one
     job. Nothing is written about such an attempt; whoever finds the lease expired does.
+    A lease whose job somebody held just then is asked for again a second later.
 
     Leases are reckoned from before the call that took or renewed them, on this
     machine's monotonic clock, so they never seem longer here than they are there.
@@ -52,13 +57,24 @@ class LeaseKeeper:
         self._ttl_seconds = lease_ttl_seconds
         self._beat_seconds = lease_ttl_seconds / _BEATS_PER_LEASE
         self._margin_seconds = min(lease_ttl_seconds / 10, _LONGEST_MARGIN_SECONDS)
+        self._busy: set[Lease] = set()
         self._backoff = Backoff()
 
     async def run(self) -> None:
         """Beat until cancelled; leases that are still held then expire."""
         while True:
-            await trio.sleep(self._beat_seconds)
+            next_beat_at = trio.current_time() + self._beat_seconds
+            while (seconds := next_beat_at - trio.current_time()) > 0:
+                pause = _BUSY_PAUSE_SECONDS if self._busy else math.inf
+                await trio.sleep(min(pause, seconds))
+                await self._ask_for_busy()
             await self.beat()
+
+    async def _ask_for_busy(self) -> None:
+        self._busy.intersection_update([job.lease for job in self._held])
+        jobs = [job for job in self._worth_renewing() if job.lease in self._busy]
+        if jobs:
+            await self.one_pass(jobs)
 
     async def beat(self) -> None:
         """Renew every lease, trying again until it succeeds or none is left."""
@@ -95,8 +111,11 @@ class LeaseKeeper:
         self, jobs: Sequence[HeldJob], report: LeaseReport, *, lease_until: float
     ) -> None:
         for job in jobs:
+            self._busy.discard(job.lease)
             if job.lease in report.renewed:
                 job.lease_until = lease_until
+            elif job.lease in report.busy:
+                self._busy.add(job.lease)
             elif job.is_ended:
                 continue  # it may just have been settled
             elif job.lease in report.canceled:

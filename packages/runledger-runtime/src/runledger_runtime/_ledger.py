@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import attrs
 
 from ._handler_ledger import HandlerLedger
+from ._sleep_port import SleepingWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -104,12 +105,18 @@ class ReapedJob(Protocol):
 
 
 class LeaseReport(Protocol):
-    """What a heartbeat found; what is neither renewed nor canceled is lost."""
+    """
+    What a heartbeat found; what is not in it is lost.
+
+    Busy are those whose jobs somebody held just then: neither renewed nor lost.
+    """
 
     @property
     def renewed(self) -> Collection[Lease]: ...
     @property
     def canceled(self) -> Collection[Lease]: ...
+    @property
+    def busy(self) -> Collection[Lease]: ...
 
 
 class ReapReport(Protocol):
@@ -127,7 +134,7 @@ class ReapReport(Protocol):
     def has_more(self) -> bool: ...
 
 
-class Ledger(HandlerLedger, Protocol):
+class Ledger(HandlerLedger, SleepingWorkers, Protocol):
     """
     What the loops ask of the ledger.
 
@@ -155,9 +162,16 @@ class Ledger(HandlerLedger, Protocol):
         lease_seconds: int,
         limit: int,
         job_types: Collection[str],
+        type_limits: Mapping[str, int],
         timeout_seconds: float,
     ) -> Sequence[ClaimedJob]:
-        """Lease up to *limit* due jobs of these types."""
+        """Lease up to *limit* due jobs of these types, of some no more than theirs."""
+        ...
+
+    async def release(
+        self, leases: Sequence[Lease], *, reason: str, timeout_seconds: float
+    ) -> int:
+        """Give back claims whose jobs were not started, and count those returned."""
         ...
 
     async def heartbeat(
@@ -166,14 +180,25 @@ class Ledger(HandlerLedger, Protocol):
         """Renew leases, and say which are still held."""
         ...
 
+    def renew_from_thread(
+        self, leases: Sequence[Lease], *, lease_seconds: int
+    ) -> LeaseReport:
+        """Do the same in the thread that calls, while trio does not turn."""
+        ...
+
     async def settle(
-        self, outcomes: Sequence[Outcome], *, timeout_seconds: float
+        self,
+        outcomes: Sequence[Outcome],
+        *,
+        skip_locked: bool,
+        timeout_seconds: float,
     ) -> Sequence[SettledJob | RunledgerError]:
         """
         Write outcomes down, all or none, with a result for each in order.
 
         A result that is an error says why that one was left alone:
-        ``job.lease_owner_mismatch`` or ``job.invalid_completion_progress``.
+        ``job.lease_owner_mismatch`` or ``job.invalid_completion_progress``, and with
+        *skip_locked* ``job.busy`` where it would have had to wait for somebody.
         """
         ...
 
@@ -205,6 +230,10 @@ class Ledger(HandlerLedger, Protocol):
 
     def is_transient(self, error: RunledgerError) -> bool:
         """Tell whether the same call may succeed when it is made again."""
+        ...
+
+    def is_lock_timeout(self, error: RunledgerError) -> bool:
+        """Tell whether it failed because somebody held a job for too long."""
         ...
 
     async def aclose(self) -> None:

@@ -16,6 +16,8 @@ class LogEvent(StrEnum):
     """The names; docs/guides/observability.md tells what each means and carries."""
 
     CLAIM_FAILED = "claim.failed"
+    CLAIMS_GIVEN_BACK = "claims.given_back"
+    CLAIMS_NOT_GIVEN_BACK = "claims.not_given_back"
     DEAD_LETTER_HOOK_FAILED = "dead_letter_hook.failed"
     JOB_DEAD_LETTERED = "job.dead_lettered"
     JOB_HANDLER_RAISED = "job.handler_raised"
@@ -30,14 +32,22 @@ class LogEvent(StrEnum):
     LEASES_NOT_RENEWED = "leases.not_renewed"
     LEASES_REAPED = "leases.reaped"
     LOG_LINES_LOST = "log_lines.lost"
+    LOOP_BLOCKED = "loop.blocked"
+    LOOP_TURNS = "loop.turns"
+    NOTIFICATIONS_ARRIVE = "notifications.arrive"
+    NOTIFICATIONS_LOST = "notifications.lost"
     OBSERVER_FAILED = "observer.failed"
     OBSERVER_MISSED = "observer.missed"
+    PRESENCE_FAILED = "presence.failed"
     REAP_FAILED = "reap.failed"
     REPORT_REFUSED = "report.refused"
+    REST_FAILED = "rest.failed"
     SETTLE_FAILED = "settle.failed"
 
 
 _LEVELS: Final = {
+    LogEvent.CLAIMS_GIVEN_BACK: logging.INFO,
+    LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
     LogEvent.JOB_DEAD_LETTERED: logging.WARNING,
     LogEvent.JOB_HANDLER_RAISED: logging.DEBUG,
     LogEvent.JOB_RETRIED: logging.INFO,
@@ -45,8 +55,8 @@ _LEVELS: Final = {
     LogEvent.JOB_SUCCEEDED: logging.DEBUG,
     LogEvent.JOB_SWALLOWS_CANCELLATION: logging.ERROR,
     LogEvent.LEASES_DEFERRED: logging.ERROR,
+    LogEvent.NOTIFICATIONS_ARRIVE: logging.INFO,
     LogEvent.OBSERVER_FAILED: logging.ERROR,
-    LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
 }
 
 
@@ -67,14 +77,17 @@ def emit(
     lease: Lease | None = None,
     job_type: str | None = None,
     error: BaseException | None = None,
+    is_minor: bool = False,
     **fields: object,
 ) -> None:
     """
     Log an event: a sentence for people, and its name and ids for machines.
 
     The ids are attributes of the log record, as the standard library's ``extra`` makes
-    them; identifiers are text there, so that every formatter can write them.
+    them; identifiers are text there, so that every formatter can write them. What is
+    minor, because it was said before or nothing depends on it, is for debugging only.
     """
+    level = logging.DEBUG if is_minor else level_of(event)
     extra: dict[str, object] = {"event": event.value, **fields}
     if lease is not None:
         extra |= {
@@ -85,6 +98,4 @@ def emit(
         }
     if job_type is not None:
         extra["job_type"] = job_type
-    _logger.log(
-        level_of(event), message, *arguments, exc_info=error, extra=extra, stacklevel=2
-    )
+    _logger.log(level, message, *arguments, exc_info=error, extra=extra, stacklevel=2)

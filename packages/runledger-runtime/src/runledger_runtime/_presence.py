@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from runledger_core import RunledgerError
 
+from ._log_events import LogEvent, emit
 from ._ticks import spread
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _ANNOUNCEMENTS_PER_TTL: Final = 3
 _END_SECONDS: Final = 2.0
-_logger = logging.getLogger("runledger_runtime")
 
 
 class Presence:
@@ -55,11 +54,22 @@ class Presence:
                 timeout_seconds=self._timeout_seconds,
             )
         except RunledgerError as error:
-            _logger.warning("not announced; %s", error.internal_message())
+            emit(
+                LogEvent.PRESENCE_FAILED,
+                "not announced; %s",
+                error.internal_message(),
+                code=error.code,
+            )
 
     async def end(self) -> None:
         """Say that the worker has ended; if that fails, the announcement runs out."""
         try:
             await self._ledger.withdraw(self._worker_id, timeout_seconds=_END_SECONDS)
         except RunledgerError as error:
-            _logger.debug("not withdrawn; %s", error.internal_message())
+            emit(
+                LogEvent.PRESENCE_FAILED,
+                "not withdrawn; %s",
+                error.internal_message(),
+                code=error.code,
+                is_minor=True,
+            )

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -18,7 +19,10 @@ from .errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["JobsConfig", "WakeUpMode"]
+
 _WORKER_ID_VARIABLE: Final = "JOBS_WORKER_ID"
+_WAKE_UP_VARIABLE: Final = "JOBS_WAKEUP"
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,100}")
 _MAX_INT32: Final = 2**31 - 1
 _SHOWN_CHARACTERS: Final = 80
@@ -53,6 +57,15 @@ def make_worker_id() -> str:
     return f"worker-{UUID(int=value)}"
 
 
+class WakeUpMode(StrEnum):
+    """How an idle worker finds out that there is work."""
+
+    NOTIFY = "notify"
+    """By notifications, where they arrive; it also polls, seldom."""
+    POLL = "poll"
+    """By polling alone."""
+
+
 @attrs.frozen(kw_only=True)
 class JobsConfig:
     """
@@ -64,8 +77,14 @@ class JobsConfig:
     Args:
         worker_id: names this process in the ledger; it must be unique among those
             that run. ``JOBS_WORKER_ID``; the default is a new id for each config.
+        wake_up: whether an idle worker asks PostgreSQL to notify it of new jobs. That
+            takes a connection of its own beside the pool, made like the pool's. Where
+            notifications do not arrive, as behind PgBouncer in transaction mode, the
+            worker says so once and polls. ``JOBS_WAKEUP``: ``notify`` or ``poll``.
         poll_interval_ms: how long an idle worker waits before it looks for work
             again, give or take a quarter. ``JOBS_POLL_INTERVAL_MS``.
+        idle_poll_max_ms: to what that time grows, doubling, while the worker stays idle
+            and notifications arrive. ``JOBS_IDLE_POLL_MAX_MS``.
         claim_batch_size: the most jobs one claim takes, 1 to 1000.
             ``JOBS_CLAIM_BATCH_SIZE``.
         lease_ttl_seconds: how long a claim lasts unless it is renewed, which happens
@@ -89,7 +108,9 @@ class JobsConfig:
     """
 
     worker_id: str = attrs.field(factory=make_worker_id)
+    wake_up: WakeUpMode = WakeUpMode.NOTIFY
     poll_interval_ms: int = _setting(500, "JOBS_POLL_INTERVAL_MS")
+    idle_poll_max_ms: int = _setting(5000, "JOBS_IDLE_POLL_MAX_MS")
     claim_batch_size: int = _setting(
         16, "JOBS_CLAIM_BATCH_SIZE", maximum=1000, clamp_above=True
     )
@@ -116,13 +137,16 @@ class JobsConfig:
 
         Raises:
             ConfigError: ``config.invalid_value`` for a value that is no whole number
-                or far too large; it names the variable and the value.
+                or far too large, or no mode; it names the variable and the value.
         """
         source = os.environ if environ is None else environ
         values: dict[str, Any] = {}
         worker_id = source.get(_WORKER_ID_VARIABLE, "")
         if worker_id.strip():
             values["worker_id"] = _checked_worker_id(worker_id, _WORKER_ID_VARIABLE)
+        wake_up = source.get(_WAKE_UP_VARIABLE, "").strip()
+        if wake_up:
+            values["wake_up"] = _checked_wake_up(wake_up, _WAKE_UP_VARIABLE)
         for field in attrs.fields(cls):
             text = source.get(field.metadata.get("variable", ""), "").strip()
             if text:
@@ -137,6 +161,7 @@ class JobsConfig:
             ConfigError: ``config.invalid_value``, naming every such setting.
         """
         _checked_worker_id(self.worker_id, "worker_id")
+        _checked_wake_up(self.wake_up, "wake_up")
         faults = [
             f"{field.name} must be from {limits['minimum']} to {limits['maximum']}, "
             f"not {_shown(value)}"
@@ -177,6 +202,15 @@ def _checked_worker_id(value: object, name: str) -> str:
         return check_identifier(value, name)
     except RunledgerError as error:
         raise ConfigError("config.invalid_value", error.client_message) from None
+
+
+def _checked_wake_up(value: object, name: str) -> WakeUpMode:
+    try:
+        return WakeUpMode(value)  # type: ignore[arg-type]  # it refuses what is none
+    except ValueError:
+        modes = " or ".join(WakeUpMode)
+        detail = f"{name} must be {modes}, not {_shown(value)}"
+        raise ConfigError("config.invalid_value", detail) from None
 
 
 def _is_within(value: object, limits: Mapping[str, Any]) -> bool:

@@ -37,6 +37,7 @@ class JobRegistry:
         retry: RetryDelay | None = None,
         panic_on: Collection[type[BaseException]] = (),
         payload_type: type | None = None,
+        max_concurrency: int | None = None,
     ) -> None:
         """
         Let *handler* run the jobs of a type; see `JobCatalog.job` for the arguments.
@@ -44,7 +45,7 @@ class JobRegistry:
         Raises:
             ValidationError: ``identifier.*`` for the job type.
             CatalogError: ``catalog.duplicate_job_type``, ``catalog.invalid_handler``,
-                ``catalog.invalid_payload_type``.
+                ``catalog.invalid_payload_type``, ``catalog.invalid_concurrency``.
         """
         entry = make_entry(
             job_type,
@@ -52,6 +53,7 @@ class JobRegistry:
             retry=RetryPolicy() if retry is None else retry,
             panic_on=panic_on,
             payload_type=payload_type,
+            max_concurrency=max_concurrency,
         )
         if entry.job_type in self._entries:
             raise CatalogError("catalog.duplicate_job_type", entry.job_type)
@@ -81,6 +83,14 @@ class JobRegistry:
     def retry_policies(self) -> dict[str, RetryDelay]:
         """Return how long failed jobs of each type wait."""
         return {job_type: entry.retry for job_type, entry in self._entries.items()}
+
+    def concurrency_limits(self) -> dict[str, int]:
+        """Return how many jobs of a type may run at once, where that is limited."""
+        return {
+            job_type: entry.max_concurrency
+            for job_type, entry in self._entries.items()
+            if entry.max_concurrency is not None
+        }
 
     def copy(self) -> JobRegistry:
         """Return a registry that does not see what is registered here later."""

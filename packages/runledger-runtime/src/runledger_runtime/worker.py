@@ -14,8 +14,11 @@ from ._lease_keeper import LeaseKeeper
 from ._lifecycle import Lifecycle
 from ._log_events import LogEvent, emit
 from ._loop_exit import RuntimeLoopExit
+from ._loop_watch import LoopWatch
 from ._presence import Presence
 from ._reporter import Reporter
+from ._wake_up import WakeUp
+from .config import WakeUpMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,11 +51,12 @@ async def run_worker_loop(
     Work until *stop* is requested, and then finish what was begun.
 
     Claims, handlers and completions overlap. A claim takes no more jobs than can be
-    started at once; one that was under way when the stop came is still honoured: its
-    jobs run too. Then handlers have ``shutdown_grace_seconds`` to end. Those that have
-    not are cancelled; what they still return counts, and the rest is left to the
-    expiry of their leases, as is everything when the loop itself is cancelled. Errors
-    of the database are logged and waited out.
+    started at once. What it has not started when the stop comes is given back, attempts
+    unconsumed, as are the jobs of a claim that is under way. Then handlers have
+    ``shutdown_grace_seconds`` to end. Those that have not are cancelled; what they
+    still return counts, and the rest is left to the expiry of their leases, as is
+    everything when the loop itself is cancelled. Errors of the database are logged and
+    waited out.
 
     Args:
         ledger: where the jobs are.
@@ -72,10 +76,14 @@ async def run_worker_loop(
     handlers = registry.copy()
     # One batch of outcomes that is under way, and one that gathers behind it.
     held = HeldJobs(
-        config.max_global_concurrency, unsettled_limit=2 * config.claim_batch_size
+        config.max_global_concurrency,
+        unsettled_limit=2 * config.claim_batch_size,
+        type_limits=handlers.concurrency_limits(),
     )
     presence = Presence(ledger, handlers.registered_types, config)
     timeout_seconds = config.database_timeout_seconds
+    watch = LoopWatch(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
+    wake_up = WakeUp(ledger, held, config.worker_id)
     async with trio.open_nursery() as nursery:
         lifecycle = Lifecycle(
             nursery, handlers, observers, catches_interrupts=stop.catches_interrupts
@@ -98,8 +106,18 @@ async def run_worker_loop(
         nursery.start_soon(keeper.run, name="runledger lease keeper")
         nursery.start_soon(reporter.run, name="runledger reporter")
         nursery.start_soon(presence.run, name="runledger presence")
+        nursery.start_soon(watch.run, name="runledger loop watch")
+        if config.wake_up == WakeUpMode.NOTIFY and not stop_when_idle:
+            nursery.start_soon(wake_up.run, name="runledger wake-up")
         task_status.started()
-        claimer = Claimer(ledger, held, execution, handlers.registered_types, config)
+        claimer = Claimer(
+            ledger,
+            held,
+            execution,
+            handlers.registered_types,
+            config,
+            wake_up=wake_up,
+        )
         ran_out = await claimer.run(stop, stop_when_idle=stop_when_idle)
         loop_exit = RuntimeLoopExit.COMPLETED if ran_out else RuntimeLoopExit.SHUTDOWN
         if not await _drain(held, config, stop):

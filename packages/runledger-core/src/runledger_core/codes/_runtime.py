@@ -20,6 +20,11 @@ RUNTIME_CODES = (
         "give each handler a job type of its own",
     ),
     _invalid(
+        "catalog.invalid_concurrency",
+        "the number of jobs of a type that may run at once cannot be used",
+        "give a whole number from 1 on, or none",
+    ),
+    _invalid(
         "catalog.invalid_handler",
         "the handler cannot be called as a handler",
         "pass a function that takes the context and the payload",
@@ -48,6 +53,11 @@ RUNTIME_CODES = (
         "runtime.missing_catalog",
         "a worker or a reaper needs a catalog",
         "pass a catalog or disable these loops",
+    ),
+    _conflict(
+        "runtime.notifications_not_received",
+        "notifications do not arrive, so an idle worker finds new jobs by polling",
+        "give the worker a direct connection, or set JOBS_WAKEUP to poll",
     ),
     _internal(
         "runtime.shutdown_timeout",

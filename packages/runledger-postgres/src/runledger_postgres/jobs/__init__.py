@@ -68,7 +68,16 @@ from ._requeue import (
     RequeueOutcome,
     requeue_job,
 )
-from ._workers import announce_worker, withdraw_worker
+from ._workers import (
+    WorkerRest,
+    announce_worker,
+    awake,
+    fall_asleep,
+    notify_worker,
+    wake_channel,
+    wake_worker,
+    withdraw_worker,
+)
 
 __all__ = [
     "Checkpoint",
@@ -90,7 +99,9 @@ __all__ = [
     "Requeued",
     "SettleFailure",
     "SettleSuccess",
+    "WorkerRest",
     "announce_worker",
+    "awake",
     "cancel_job",
     "claim_jobs",
     "complete_job_failure",
@@ -101,6 +112,7 @@ __all__ = [
     "enqueue_job",
     "enqueue_jobs",
     "explain_job",
+    "fall_asleep",
     "get_dead_letter",
     "get_job_by_id",
     "get_job_metrics",
@@ -114,6 +126,7 @@ __all__ = [
     "list_job_events",
     "list_job_logs",
     "list_jobs",
+    "notify_worker",
     "reap_expired_leases",
     "release_unstarted_claims",
     "report_progress",
@@ -122,5 +135,7 @@ __all__ = [
     "update_job_payload_field",
     "update_job_payload_uuid_array_field",
     "update_job_progress",
+    "wake_channel",
+    "wake_worker",
     "withdraw_worker",
 ]

@@ -14,7 +14,7 @@ from ..records import ClaimedJob
 from ._lease import check_lease_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from .._steps import Row, Steps
 
@@ -29,12 +29,14 @@ def claim_jobs(
     lease_seconds: int,
     limit: int,
     job_types: Collection[str] | None = None,
+    type_limits: Mapping[str, int] | None = None,
 ) -> Steps[list[ClaimedJob]]:
     """
     Lease up to *limit* due jobs to *worker_id* for *lease_seconds*.
 
     Highest priority first, then by due time, then by age; *job_types* restricts the
-    claim, and an empty one claims nothing. Each claimed job gets its next attempt,
+    claim, and an empty one claims nothing; of a type in *type_limits* no more than that
+    many are claimed. Each claimed job gets its next attempt,
     a LEASED event and the stage ``running``: claim only what you start at once.
     A repeat claims other jobs. Takes row locks and steps over rows that others hold.
 
@@ -42,12 +44,13 @@ def claim_jobs(
 
     Raises:
         QueryError: ``job.invalid_lease_duration``, ``job.invalid_claim_limit``
-            (1 to 1000), ``db.transaction_not_owned``.
+            (1 to 1000, also for a type), ``db.transaction_not_owned``.
         ValidationError: ``identifier.*`` for the worker id.
     """
     check_identifier(worker_id, "worker_id")
     check_lease_seconds(lease_seconds)
-    if not 1 <= limit <= MAX_CLAIM_LIMIT:
+    limits = {} if type_limits is None else type_limits
+    if not all(1 <= each <= MAX_CLAIM_LIMIT for each in (limit, *limits.values())):
         raise QueryError("job.invalid_claim_limit")
     if job_types is not None and not job_types:
         return []
@@ -57,6 +60,8 @@ def claim_jobs(
         lease_seconds=lease_seconds,
         limit=limit,
         job_types=None if job_types is None else list(job_types),
+        limited_types=list(limits),
+        rooms=list(limits.values()),
     )
     return [_claimed(worker_id, row) for row in found]
 

@@ -113,6 +113,6 @@ def requeue_job(
 def _requeued(row: Row) -> Requeued:
     if row["is_workflow_managed"]:
         raise QueryError("job.workflow_requeue_not_supported")
-    extra = {"is_workflow_managed", "event_id"}
+    extra = {"is_workflow_managed", "event_id", "woken_count"}
     job = JobRecord(**{name: row[name] for name in row if name not in extra})
     return Requeued(job, row["event_id"])

@@ -34,6 +34,7 @@ from runledger_postgres import (
 from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
 from ._handler_calls import HandlerCalls
+from ._sleep_calls import SleepCalls
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -61,10 +62,11 @@ __all__ = [
 ]
 
 _CONNECT_SECONDS = 10
+_LOCK_NOT_AVAILABLE = "55P03"
 _TOO_LATE = "the claim took longer than its worker waited"
 
 
-class PostgresLedger(HandlerCalls):
+class PostgresLedger(HandlerCalls, SleepCalls):
     """
     Call the blocking storage operations from trio, one thread hop for each.
 
@@ -108,9 +110,10 @@ class PostgresLedger(HandlerCalls):
         lease_seconds: int,
         limit: int,
         job_types: Collection[str],
+        type_limits: Mapping[str, int],
         timeout_seconds: float,
     ) -> Sequence[ClaimedJob]:
-        """Lease up to *limit* due jobs of these types."""
+        """Lease up to *limit* due jobs of these types, of some no more than theirs."""
         handover = _Handover(self._pool)
 
         def claim() -> list[ClaimedJob]:
@@ -120,6 +123,7 @@ class PostgresLedger(HandlerCalls):
                 lease_seconds=lease_seconds,
                 limit=limit,
                 job_types=job_types,
+                type_limits=type_limits,
             )
             return handover.offer(claimed)
 
@@ -131,21 +135,47 @@ class PostgresLedger(HandlerCalls):
                 raise
             return claimed
 
+    async def release(
+        self, leases: Sequence[Lease], *, reason: str, timeout_seconds: float
+    ) -> int:
+        """Give back claims whose jobs were not started, and count those returned."""
+
+        def release() -> int:
+            results = release_unstarted_claims(self._pool, leases, reason=reason)
+            return sum(not isinstance(result, QueryError) for result in results)
+
+        return await self._call(timeout_seconds, release)
+
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
     ) -> HeartbeatReport:
         """Renew leases, and say which are still held."""
 
         def heartbeat() -> HeartbeatReport:
-            return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
+            return self.renew_from_thread(leases, lease_seconds=lease_seconds)
 
         return await self._call(timeout_seconds, heartbeat)
 
+    def renew_from_thread(
+        self, leases: Sequence[Lease], *, lease_seconds: int
+    ) -> HeartbeatReport:
+        """Renew leases in the thread that calls."""
+        return heartbeat_jobs(self._pool, leases, lease_seconds=lease_seconds)
+
     async def settle(
-        self, outcomes: Sequence[Outcome], *, timeout_seconds: float
+        self,
+        outcomes: Sequence[Outcome],
+        *,
+        skip_locked: bool = False,
+        timeout_seconds: float,
     ) -> Sequence[SettledJob | RunledgerError]:
         """Write outcomes down, all or none, with a result for each in order."""
-        return await self._call(timeout_seconds, _settle, self._pool, outcomes)
+
+        def settle() -> Sequence[SettledJob | RunledgerError]:
+            settlements = [_settlement(outcome) for outcome in outcomes]
+            return complete_jobs(self._pool, settlements, skip_locked=skip_locked)
+
+        return await self._call(timeout_seconds, settle)
 
     async def reap(
         self,
@@ -196,6 +226,10 @@ class PostgresLedger(HandlerCalls):
             error,
             (CommitUnconfirmedError, DatabaseConnectionError, LedgerTimeoutError),
         )
+
+    def is_lock_timeout(self, error: RunledgerError) -> bool:
+        """Tell whether it failed because somebody held a job for too long."""
+        return isinstance(error, QueryError) and error.sqlstate == _LOCK_NOT_AVAILABLE
 
     async def aclose(self) -> None:
         """Close the pool if `check` had to open it."""
@@ -256,12 +290,6 @@ def _try_to_connect(pool: Pool) -> None:
     kwargs = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
     arguments = {"connect_timeout": _CONNECT_SECONDS, **(kwargs or {})}
     pool.connection_class.connect(conninfo, **arguments).close()
-
-
-def _settle(
-    pool: Pool, outcomes: Sequence[Outcome]
-) -> Sequence[SettledJob | RunledgerError]:
-    return complete_jobs(pool, [_settlement(outcome) for outcome in outcomes])
 
 
 def _settlement(outcome: Outcome) -> JobSettlement:

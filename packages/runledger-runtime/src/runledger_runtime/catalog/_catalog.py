@@ -49,6 +49,7 @@ class JobCatalog:
         is_enabled: bool = True,
         panic_on: Collection[type[BaseException]] = (),
         payload_type: type | None = None,
+        max_concurrency: int | None = None,
     ) -> Callable[[_Handler], _Handler]:
         """
         Register the decorated handler, which stays what it is.
@@ -73,11 +74,13 @@ class JobCatalog:
                 raised are never retried.
             payload_type: the attrs class of the payload, where the annotation cannot
                 say it.
+            max_concurrency: the most jobs of the type that one process runs at once;
+                it claims no more of them than that, and other types go on.
 
         Raises:
             ValidationError: ``identifier.*``, ``job_definition.*``.
             CatalogError: ``catalog.duplicate_job_type``, ``catalog.invalid_handler``,
-                ``catalog.invalid_payload_type``.
+                ``catalog.invalid_payload_type``, ``catalog.invalid_concurrency``.
         """
         given = {
             "version": version,
@@ -98,6 +101,7 @@ class JobCatalog:
                 retry=retry,
                 panic_on=panic_on,
                 payload_type=payload_type,
+                max_concurrency=max_concurrency,
             )
             self._definitions[definition.job_type] = definition
             return handler

@@ -9,12 +9,20 @@
 -- those that another claimer holds are stepped over. Rows are handed on by their place
 -- in the table, in arrays: a join would tempt the planner to read the whole table.
 --
+-- Of a type that has a limit no more rows are locked than that, so that its backlog
+-- neither exceeds the limit nor takes the place of others among the candidates; what
+-- other claimers hold of it is stepped over.
+--
 -- An attempt that was given back before its work began is opened again.
 --
 -- Locks job_queue rows (rank 2) and waits for none. NO KEY, so that a job is claimed
 -- although an open transaction refers to it, say by its idempotency key. The stage is
 -- `running` at once: whoever claims starts what it claimed.
-WITH RECURSIVE level AS (
+WITH RECURSIVE limited AS MATERIALIZED (
+    SELECT t.job_type, t.room
+    FROM unnest(%(limited_types)s::text[], %(rooms)s::integer[]) AS t (job_type, room)
+),
+level AS (
     SELECT d.job_type, p.priority
     FROM job_definitions AS d
     CROSS JOIN LATERAL (
@@ -56,13 +64,51 @@ candidate AS (
         ORDER BY q.next_run_at, q.id
         LIMIT 2 * %(limit)s::integer + 100
     ) AS f
+    WHERE l.job_type <> ALL (%(limited_types)s::text[])
     ORDER BY l.priority DESC, f.next_run_at, f.id
     LIMIT 2 * %(limit)s::integer + 100
+),
+limited_candidate AS MATERIALIZED (
+    SELECT
+        t.room,
+        ARRAY(
+            SELECT f.row_id
+            FROM level AS l
+            CROSS JOIN LATERAL (
+                SELECT q.ctid AS row_id, q.next_run_at, q.id
+                FROM job_queue AS q
+                WHERE q.status = 'PENDING'
+                  AND q.job_type = l.job_type
+                  AND q.priority = l.priority
+                  AND q.next_run_at <= now()
+                ORDER BY q.next_run_at, q.id
+                LIMIT 2 * t.room + 100
+            ) AS f
+            WHERE l.job_type = t.job_type
+            ORDER BY l.priority DESC, f.next_run_at, f.id
+            LIMIT 2 * t.room + 100
+        ) AS row_ids
+    FROM limited AS t
+),
+limited_row AS MATERIALIZED (
+    SELECT r.row_id
+    FROM limited_candidate AS c
+    CROSS JOIN LATERAL (
+        SELECT q.ctid AS row_id
+        FROM job_queue AS q
+        WHERE q.ctid = ANY (c.row_ids)
+          AND q.status = 'PENDING'
+        ORDER BY q.priority DESC, q.next_run_at, q.id
+        LIMIT c.room
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS r
 ),
 locked AS (
     SELECT q.ctid AS row_id
     FROM job_queue AS q
-    WHERE q.ctid = ANY (ARRAY(SELECT row_id FROM candidate))
+    WHERE q.ctid = ANY (
+        ARRAY(SELECT row_id FROM candidate UNION ALL SELECT row_id FROM limited_row)
+    )
       AND q.status = 'PENDING'
     ORDER BY q.priority DESC, q.next_run_at, q.id
     LIMIT %(limit)s

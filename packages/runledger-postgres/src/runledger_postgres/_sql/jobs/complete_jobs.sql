@@ -249,13 +249,20 @@ event AS (
         WHERE u.next_status = 'DEAD_LETTERED'
     ) AS e
     ORDER BY u.position, e.ordinal
-)
+),
+queued AS (
+    SELECT job_type, next_run_at
+    FROM updated
+    WHERE next_status = 'PENDING'
+),
+/*wake*/
 SELECT
     position, next_status AS status, next_run_at, FALSE AS is_progress_invalid,
-    workflow_run_id IS NOT NULL AND next_status <> 'PENDING' AS is_step_ended
+    workflow_run_id IS NOT NULL AND next_status <> 'PENDING' AS is_step_ended,
+    (SELECT count(*) FROM woken) AS woken_count
 FROM updated
 UNION ALL
-SELECT position, NULL, NULL, TRUE, FALSE
+SELECT position, NULL, NULL, TRUE, FALSE, 0
 FROM live
 WHERE outcome = 'SUCCEEDED'
   AND NOT is_progress_valid

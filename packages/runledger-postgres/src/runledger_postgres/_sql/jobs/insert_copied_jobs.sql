@@ -2,7 +2,8 @@
 -- their ENQUEUED events.
 --
 -- Locks the definitions FOR SHARE in name order, as enqueue_jobs.sql does. Types without
--- an enabled definition are named and their jobs left out: the caller rolls back.
+-- an enabled definition are named and their jobs left out: the caller rolls back. Wakes
+-- sleepers for what is due.
 WITH definition AS MATERIALIZED (
     SELECT job_type, max_attempts, default_timeout_seconds, default_priority
     FROM job_definitions
@@ -27,16 +28,22 @@ inserted AS (
     FROM pg_temp.runledger_copied_jobs AS c
     JOIN definition AS d ON d.job_type = c.job_type
     ORDER BY c.ctid
-    RETURNING id, job_type, stage
+    RETURNING id, job_type, stage, next_run_at
 ),
 event AS (
     INSERT INTO job_events (job_id, run_number, event_type, stage, payload)
     SELECT
         id, 1, 'ENQUEUED', stage, jsonb_build_object('job_type', job_type)
     FROM inserted
-)
+),
+queued AS (
+    SELECT job_type, next_run_at
+    FROM inserted
+),
+/*wake*/
 SELECT
     (SELECT count(*) FROM inserted) AS inserted_count,
+    (SELECT count(*) FROM woken) AS woken_count,
     ARRAY(
         SELECT DISTINCT job_type
         FROM pg_temp.runledger_copied_jobs

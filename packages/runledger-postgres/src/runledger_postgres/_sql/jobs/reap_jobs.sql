@@ -132,10 +132,17 @@ event AS (
         WHERE r.is_last
     ) AS e
     ORDER BY r.position, e.ordinal
-)
+),
+queued AS (
+    SELECT job_type, next_run_at
+    FROM reaped
+    WHERE NOT is_last
+),
+/*wake*/
 SELECT
     position, is_last,
     CASE WHEN NOT is_last THEN next_run_at END AS next_run_at,
     CASE WHEN is_last THEN payload END AS payload,
-    CASE WHEN is_last THEN checkpoint END AS checkpoint
+    CASE WHEN is_last THEN checkpoint END AS checkpoint,
+    (SELECT count(*) FROM woken) AS woken_count
 FROM reaped

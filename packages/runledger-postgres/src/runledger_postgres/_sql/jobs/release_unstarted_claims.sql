@@ -68,7 +68,7 @@ released AS (
     WHERE q.id = l.id
       AND l.is_unstarted
     RETURNING
-        q.id, q.run_number, q.attempt + 1 AS released_attempt, q.stage, q.next_run_at,
+        q.id, q.job_type, q.run_number, q.attempt + 1 AS released_attempt, q.stage, q.next_run_at,
         l.released_at, l.position
 ),
 attempt AS (
@@ -94,10 +94,15 @@ event AS (
         released_at
     FROM released
     ORDER BY position
-)
-SELECT position, next_run_at
+),
+queued AS (
+    SELECT job_type, next_run_at
+    FROM released
+),
+/*wake*/
+SELECT position, next_run_at, (SELECT count(*) FROM woken) AS woken_count
 FROM released
 UNION ALL
-SELECT position, NULL
+SELECT position, NULL, 0
 FROM live
 WHERE NOT is_unstarted

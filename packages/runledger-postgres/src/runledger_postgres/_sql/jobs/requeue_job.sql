@@ -5,7 +5,7 @@
 -- newer than the statement's snapshot. A job of a workflow is found and left alone.
 -- The next run is not due before each lease that a cancellation cut short would have
 -- expired, in whatever run: until then its holder may not know, and two handlers would
--- be at work.
+-- be at work. Wakes a sleeper if it is due.
 WITH held AS MATERIALIZED (
     SELECT id, run_number
     FROM job_queue
@@ -76,9 +76,15 @@ event AS (
         requeued_at
     FROM requeued
     RETURNING id
-)
+),
+queued AS (
+    SELECT job_type, next_run_at
+    FROM requeued
+),
+/*wake*/
 SELECT
     m.is_workflow_managed,
+    (SELECT count(*) FROM woken) AS woken_count,
     (SELECT id FROM event) AS event_id,
     r.id, r.job_type, r.organization_id, r.payload, r.status::text AS status,
     r.priority, r.run_number, r.attempt, r.max_attempts, r.timeout_seconds,

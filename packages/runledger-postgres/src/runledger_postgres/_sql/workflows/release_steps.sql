@@ -6,6 +6,7 @@
 -- read. Locks workflow_steps (rank 3) and inserts jobs (rank 4): nobody can hold any of
 -- them against us, and nothing is waited for.
 -- Jobs get their ids in the order of their steps, and so are claimed in that order.
+-- Wakes sleepers for them.
 WITH ready AS MATERIALIZED (
     SELECT
         id, workflow_run_id, execution_kind, job_type, organization_id, payload,
@@ -28,7 +29,7 @@ job AS (
         timeout_seconds, stage
     FROM ready
     WHERE job_id IS NOT NULL
-    RETURNING id, job_type, stage
+    RETURNING id, job_type, stage, next_run_at
 ),
 event AS (
     INSERT INTO job_events (job_id, run_number, event_type, stage, payload)
@@ -47,11 +48,17 @@ released AS (
         updated_at = now()
     FROM ready AS r
     WHERE s.id = r.id
-)
+),
+queued AS (
+    SELECT job_type, next_run_at
+    FROM job
+),
+/*wake*/
 SELECT
     workflow_run_id,
     count(job_id) AS enqueued_count,
-    count(*) - count(job_id) AS waiting_count
+    count(*) - count(job_id) AS waiting_count,
+    (SELECT count(*) FROM woken) AS woken_count
 FROM ready
 GROUP BY workflow_run_id
 ORDER BY workflow_run_id

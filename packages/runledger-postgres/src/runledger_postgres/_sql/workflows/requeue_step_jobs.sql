@@ -56,7 +56,7 @@ requeued AS (
         updated_at = m.requeued_at
     FROM moment AS m
     WHERE q.id = m.id
-    RETURNING q.id, q.run_number, m.requeued_at
+    RETURNING q.id, q.job_type, q.run_number, q.next_run_at, m.requeued_at
 ),
 event AS (
     INSERT INTO job_events (job_id, run_number, event_type, payload, occurred_at)
@@ -74,7 +74,12 @@ event AS (
         requeued_at
     FROM requeued
     ORDER BY id
-)
-SELECT id
+),
+queued AS (
+    SELECT job_type, next_run_at
+    FROM requeued
+),
+/*wake*/
+SELECT id, (SELECT count(*) FROM woken) AS woken_count
 FROM requeued
 ORDER BY id

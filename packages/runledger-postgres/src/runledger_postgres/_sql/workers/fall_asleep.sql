@@ -1,0 +1,97 @@
+-- Mark a worker as asleep, and tell it for how long.
+--
+-- It sleeps until its next job is due, but for the limit at most: zero if a job is due
+-- already. What is due later is left to another sleeper that is going to look in time,
+-- so that a job does not wake a whole fleet. The levels of priority are skipped through
+-- as in a claim.
+--
+-- A worker that was awake before has to ask again: a job may have been committed between
+-- this statement's snapshot and its commit by somebody who could not see the mark.
+--
+-- Locks the worker's own row, which an enqueue holds only until it commits.
+WITH RECURSIVE moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS looks_at
+),
+level AS (
+    SELECT d.job_type, p.priority
+    FROM job_definitions AS d
+    CROSS JOIN LATERAL (
+        SELECT q.priority
+        FROM job_queue AS q
+        WHERE q.status = 'PENDING'
+          AND q.job_type = d.job_type
+        ORDER BY q.priority DESC
+        LIMIT 1
+    ) AS p
+    WHERE d.paused_at IS NULL
+      AND d.job_type = ANY (%(wakes_for)s::text[])
+    UNION ALL
+    SELECT l.job_type, p.priority
+    FROM level AS l
+    CROSS JOIN LATERAL (
+        SELECT q.priority
+        FROM job_queue AS q
+        WHERE q.status = 'PENDING'
+          AND q.job_type = l.job_type
+          AND q.priority < l.priority
+        ORDER BY q.priority DESC
+        LIMIT 1
+    ) AS p
+),
+first AS MATERIALIZED (
+    SELECT l.job_type, min(f.next_run_at) AS next_run_at
+    FROM level AS l
+    CROSS JOIN LATERAL (
+        SELECT q.next_run_at
+        FROM job_queue AS q
+        WHERE q.status = 'PENDING'
+          AND q.job_type = l.job_type
+          AND q.priority = l.priority
+        ORDER BY q.next_run_at, q.id
+        LIMIT 1
+    ) AS f
+    GROUP BY l.job_type
+),
+mine AS MATERIALIZED (
+    SELECT
+        m.looks_at,
+        LEAST(
+            m.looks_at + make_interval(secs => %(longest_seconds)s::double precision),
+            (
+                SELECT min(f.next_run_at)
+                FROM first AS f
+                WHERE f.next_run_at <= m.looks_at
+                   OR NOT EXISTS (
+                    SELECT
+                    FROM job_workers AS w
+                    WHERE w.worker_id <> %(worker_id)s::text
+                      AND w.asleep_since IS NOT NULL
+                      AND f.job_type = ANY (w.wakes_for)
+                      AND w.wakes_at BETWEEN m.looks_at AND f.next_run_at
+                )
+            )
+        ) AS wakes_at
+    FROM moment AS m
+),
+before AS MATERIALIZED (
+    SELECT worker_id, asleep_since IS NOT NULL AS was_asleep
+    FROM job_workers
+    WHERE worker_id = %(worker_id)s::text
+    FOR NO KEY UPDATE
+),
+marked AS (
+    UPDATE job_workers AS w
+    SET asleep_since = COALESCE(w.asleep_since, m.looks_at),
+        wakes_for = %(wakes_for)s::text[],
+        wakes_at = GREATEST(m.wakes_at, m.looks_at),
+        wake_channel = %(wake_channel)s::text
+    FROM before AS b
+    CROSS JOIN mine AS m
+    WHERE w.worker_id = b.worker_id
+    RETURNING b.was_asleep
+)
+SELECT
+    GREATEST(0, extract(EPOCH FROM m.wakes_at - m.looks_at))::double precision
+        AS seconds,
+    (SELECT was_asleep FROM marked) AS was_asleep
+FROM mine AS m

@@ -1,0 +1,65 @@
+"""Call the operations of a worker that sleeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runledger_postgres import awake, fall_asleep, wake_worker
+
+from ._calls import PostgresCalls
+from ._listener import listen_until_lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from runledger_postgres import WorkerRest
+
+
+class SleepCalls(PostgresCalls):
+    """Mark a worker as asleep or awake, wake another, and listen."""
+
+    async def fall_asleep(
+        self,
+        *,
+        worker_id: str,
+        job_types: Collection[str],
+        longest_seconds: float,
+        timeout_seconds: float,
+    ) -> WorkerRest:
+        """Mark a worker as asleep: an enqueue of these types may wake it."""
+
+        def fall() -> WorkerRest:
+            return fall_asleep(
+                self._pool,
+                worker_id=worker_id,
+                job_types=job_types,
+                longest_seconds=longest_seconds,
+            )
+
+        return await self._call(timeout_seconds, fall)
+
+    async def awake(self, worker_id: str, *, timeout_seconds: float) -> None:
+        """Mark a worker as awake."""
+        await self._call(timeout_seconds, awake, self._pool, worker_id)
+
+    async def wake_another(
+        self, *, worker_id: str, job_types: Collection[str], timeout_seconds: float
+    ) -> None:
+        """Wake another worker that takes any of these types, if one sleeps."""
+
+        def wake() -> None:
+            wake_worker(self._pool, worker_id=worker_id, job_types=job_types)
+
+        await self._call(timeout_seconds, wake)
+
+    async def listen(
+        self,
+        worker_id: str,
+        *,
+        on_ready: Callable[[], None],
+        on_wake: Callable[[], None],
+    ) -> None:
+        """Call *on_wake* whenever the worker is woken, until cancelled or cut off."""
+        await listen_until_lost(
+            self._pool, self._call, worker_id, on_ready=on_ready, on_wake=on_wake
+        )
