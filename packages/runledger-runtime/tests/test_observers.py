@@ -158,6 +158,18 @@ async def test_an_observer_that_never_comes_back_is_left_behind(feed, caplog, cl
     assert "took too long" in caplog.text
 
 
+async def test_plain_methods_miss_nothing(feed):
+    seen = []
+
+    class Plain(JobLifecycleObserver):
+        def on_job_succeeded(self, event):
+            seen.append(event.job.job_id.int)
+
+    await feed(Plain(), range(1, 5001))
+
+    assert list(range(1, 5001)) == seen
+
+
 async def test_an_observer_that_overrides_nothing_is_told_nothing():
     async with trio.open_nursery() as nursery:
         feed = ObserverFeed(JobLifecycleObserver(), nursery)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import trio
 
 from ._log_events import LogEvent, emit
@@ -17,24 +18,31 @@ if TYPE_CHECKING:
 _LANES_COUNT: Final = 4
 _MAX_WAITING: Final = 1000
 _CALL_SECONDS: Final = 10.0
-_CALLS_PER_TURN: Final = 50
+
+
+@attrs.define(eq=False)
+class _Call:
+    name: str
+    event: object
+    answer: Awaitable[None] | None = None
 
 
 class ObserverFeed:
     """
     Call an observer about events, off the way of the jobs themselves.
 
-    There are a few lanes, and all events of a job take the same one, so that the
-    observer has dealt with its beginning before it hears of its end. A lane is a task
-    only while something waits in it. Beyond a number that wait, the newest are dropped
-    and counted.
+    A plain method is done when it returns, so it is called at once and misses nothing.
+    What has to be awaited goes into one of a few lanes, and all events of a job take
+    the same one, so that the observer has dealt with its beginning before it hears of
+    its end. A lane is a task only while something waits in it. Beyond a number that
+    wait, the newest are dropped and counted.
     """
 
     def __init__(self, observer: JobLifecycleObserver, nursery: trio.Nursery) -> None:
         self._name = type(observer).__qualname__
         self._nursery = nursery
         self._methods = _overridden(observer)
-        self._lanes: tuple[deque[tuple[str, object]], ...] = tuple(
+        self._lanes: tuple[deque[_Call], ...] = tuple(
             deque() for _ in range(_LANES_COUNT)
         )
         self._waiting_count = 0
@@ -51,9 +59,15 @@ class ObserverFeed:
             self._missed_count += 1
             return
         lane = self._lanes[job_id.int % _LANES_COUNT]
-        self._waiting_count += 1
-        lane.append((name, event))
-        if len(lane) == 1:
+        call = _Call(name, event)
+        if lane:
+            self._waiting_count += 1
+            lane.append(call)
+            return
+        call.answer = self._begin(call)
+        if call.answer is not None:
+            self._waiting_count += 1
+            lane.append(call)
             self._nursery.start_soon(
                 self._deliver, lane, name=f"runledger observer {self._name}"
             )
@@ -64,27 +78,33 @@ class ObserverFeed:
             self._is_done = trio.Event()
             await self._is_done.wait()
 
-    async def _deliver(self, lane: deque[tuple[str, object]]) -> None:
-        calls_count = 0
+    async def _deliver(self, lane: deque[_Call]) -> None:
         while lane:
-            name, event = lane[0]
-            await self._call(name, event)
+            call = lane[0]
+            if call.answer is None:
+                call.answer = self._begin(call)
+            if call.answer is None:
+                await trio.lowlevel.checkpoint()
+            else:
+                await self._finish(call.name, call.answer)
             # It leaves the lane only now: an empty lane has no task.
             lane.popleft()
             self._waiting_count -= 1
-            calls_count += 1
-            if calls_count % _CALLS_PER_TURN == 0:
-                await trio.lowlevel.checkpoint()
         self._tell_of_missed()
         if not self._waiting_count:
             self._is_done.set()
 
-    async def _call(self, name: str, event: object) -> None:
+    def _begin(self, call: _Call) -> Awaitable[None] | None:
+        try:
+            return self._methods[call.name](call.event)
+        except Exception as error:  # noqa: BLE001 - an observer harms nothing
+            self._report(call.name, "failed", error)
+            return None
+
+    async def _finish(self, name: str, answer: Awaitable[None]) -> None:
         try:
             with trio.move_on_after(_CALL_SECONDS) as scope:
-                answer = self._methods[name](event)
-                if answer is not None:
-                    await answer
+                await answer
         except Exception as error:  # noqa: BLE001 - an observer harms nothing
             self._report(name, "failed", error)
         else:

@@ -156,12 +156,12 @@ class JobLifecycleObserver:
     Watch jobs: a subclass overrides what it wants to know; the rest costs nothing.
 
     What it is told has been committed, in order for each job, and soon after; but it
-    is best effort. An observer that does not keep up misses what comes next, which is
-    counted in the log; so does one whose process dies. Its exceptions are logged and
-    harm nothing; a call has ten seconds.
+    is best effort: nobody tells it again after its process died. Its exceptions are
+    logged and harm nothing.
 
-    Methods may be ``async def``, in trio. Plain ones run where all tasks of the worker
-    do, so they must not wait for anything.
+    Methods may be ``async def``, in trio. They have ten seconds, and when they do not
+    keep up they miss what comes next, which is counted in the log. Plain ones run where
+    all tasks of the worker do, so they must not wait for anything.
     """
 
     def on_job_running(self, event: JobRunning) -> Awaitable[None] | None:
