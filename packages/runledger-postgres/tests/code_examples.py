@@ -16,10 +16,11 @@ from runledger_core import (
     JobStatus,
 )
 from runledger_postgres import (
-    ProgressReport,
+    SettleSuccess,
     cancel_job,
     claim_jobs,
     complete_job_success,
+    complete_jobs,
     copy_jobs,
     count_jobs_by_status,
     enqueue_job,
@@ -32,7 +33,6 @@ from runledger_postgres import (
     pause_job_type,
     reap_expired_leases,
     release_unstarted_claims,
-    report_progress,
     requeue_job,
     sync_job_definitions_exact,
     update_job_progress,
@@ -206,6 +206,14 @@ def invalid_state_transition(host: Any) -> None:
     host(cancel_job, job_id, scope=EVERYTHING)
 
 
+def busy(host: Any) -> None:
+    lease = host.leased()
+    with psycopg.connect(host.dsn) as other:
+        other.execute("SELECT FROM job_queue FOR UPDATE")
+        [refused] = host(complete_jobs, [SettleSuccess(lease)], skip_locked=True)
+    raise refused
+
+
 def lease_owner_mismatch(host: Any) -> None:
     lease = host.leased()
     host(complete_job_success, lease)
@@ -219,13 +227,6 @@ def organization_not_found(host: Any) -> None:
         " FOREIGN KEY (organization_id) REFERENCES organizations"
     )
     host.enqueue(JobEnqueue(MAIL, organization_id=uuid4()))
-
-
-def job_is_busy(host: Any) -> None:
-    lease = host.leased()
-    reports = [ProgressReport(lease, stage=stage) for stage in ("one", "two")]
-    [_, refused] = host(report_progress, reports)
-    raise refused
 
 
 def unstarted_claim_release_not_applicable(host: Any) -> None:
@@ -289,7 +290,7 @@ STORAGE: dict[str, Any] = {
     "db.unexpected_row_count": unexpected_row_count,
     "db.unique_violation": unique_violation,
     "job.already_enqueued": already_enqueued,
-    "job.busy": job_is_busy,
+    "job.busy": busy,
     "job.copy_key_unsupported": lambda host: host(copy_jobs, [KEYED]),
     "job.definition_not_found": lambda host: host(pause_job_type, MAIL),
     "job.definition_not_found_or_disabled": lambda host: host(enqueue_job, REQUEST),
