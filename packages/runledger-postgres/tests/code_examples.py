@@ -16,9 +16,11 @@ from runledger_core import (
     JobStatus,
 )
 from runledger_postgres import (
+    SettleSuccess,
     cancel_job,
     claim_jobs,
     complete_job_success,
+    complete_jobs,
     copy_jobs,
     count_jobs_by_status,
     enqueue_job,
@@ -204,6 +206,14 @@ def invalid_state_transition(host: Any) -> None:
     host(cancel_job, job_id, scope=EVERYTHING)
 
 
+def busy(host: Any) -> None:
+    lease = host.leased()
+    with psycopg.connect(host.dsn) as other:
+        other.execute("SELECT FROM job_queue FOR UPDATE")
+        [refused] = host(complete_jobs, [SettleSuccess(lease)], skip_locked=True)
+    raise refused
+
+
 def lease_owner_mismatch(host: Any) -> None:
     lease = host.leased()
     host(complete_job_success, lease)
@@ -280,6 +290,7 @@ STORAGE: dict[str, Any] = {
     "db.unexpected_row_count": unexpected_row_count,
     "db.unique_violation": unique_violation,
     "job.already_enqueued": already_enqueued,
+    "job.busy": busy,
     "job.copy_key_unsupported": lambda host: host(copy_jobs, [KEYED]),
     "job.definition_not_found": lambda host: host(pause_job_type, MAIL),
     "job.definition_not_found_or_disabled": lambda host: host(enqueue_job, REQUEST),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import pytest
 
 from runledger_core import JobDefinition, JobEnqueue
+from runledger_core.workflows import WorkflowDagBuilder
 from runledger_postgres import (
     SettleSuccess,
     claim_jobs,
     complete_jobs,
     enqueue_jobs,
+    enqueue_workflow_run,
     upsert_job_definition,
 )
 from runledger_postgres._statements import statement
 from runledger_postgres.jobs._complete import COMPLETE_JOBS, _columns
 from runledger_postgres.jobs._lease import lease_columns
 from runledger_postgres.jobs._release import RELEASE_UNSTARTED_CLAIMS
+from runledger_postgres.workflows._job_steps import END_JOB_STEPS
+from runledger_postgres.workflows._propagate import SETTLE_DEPENDENTS
 
 pytestmark = [
     pytest.mark.db,
@@ -56,3 +60,60 @@ def test_no_lease_is_compared_with_every_other(explain, leases, kind, cache_mode
     plan = explain(found.query.decode(), params, cache_mode=cache_mode)
 
     assert plan.discarded <= SIZE
+
+
+@pytest.fixture
+def step_leases(connection):
+    """Lease the steps of a run after the statistics were taken, which know of a few."""
+    upsert_job_definition(connection, JobDefinition("mail.send"))
+
+    def claim(size):
+        keys = [f"s{n}" for n in range(size)]
+        dag = WorkflowDagBuilder("wide")
+        for key in keys:
+            dag.job(key, "mail.send")
+        run = dag.job("end", "mail.send").after_success("end", keys).build()
+        enqueue_workflow_run(connection, run)
+        found = claim_jobs(connection, worker_id="w1", lease_seconds=60, limit=size)
+        return [job.lease for job in found]
+
+    complete_jobs(connection, [SettleSuccess(lease) for lease in claim(3)])
+    [last] = claim_jobs(connection, worker_id="w1", lease_seconds=60, limit=9)
+    complete_jobs(connection, [SettleSuccess(last.lease)])
+    for table in ("job_queue", "workflow_runs", "workflow_steps"):
+        connection.execute(f"VACUUM ANALYZE {table}")
+    return claim(SIZE)
+
+
+@pytest.mark.parametrize("cache_mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("kind", ["complete", "end", "tell"])
+def test_no_step_is_compared_with_every_other(
+    explain, connection, step_leases, kind, cache_mode
+):
+    settlements = [SettleSuccess(lease) for lease in step_leases]
+    job_ids = [lease.job_id for lease in step_leases]
+    with connection.transaction(force_rollback=True):
+        if kind != "complete":
+            connection.execute(COMPLETE_JOBS.query, _columns(settlements))
+        steps = connection.execute(
+            "SELECT array_agg(id) FROM workflow_steps WHERE job_id = ANY (%s)",
+            [job_ids],
+        ).fetchone()[0]
+        found, params = {
+            "complete": (COMPLETE_JOBS, _columns(settlements)),
+            "end": (END_JOB_STEPS, {"job_ids": job_ids}),
+            "tell": (
+                SETTLE_DEPENDENTS,
+                {
+                    "step_ids": steps,
+                    "successes": [True] * SIZE,
+                    "code": "c",
+                    "message": "m",
+                },
+            ),
+        }[kind]
+
+        plan = explain(found.query.decode(), params, cache_mode=cache_mode)
+
+    assert plan.discarded <= SIZE
+    assert plan.rows <= 20 * SIZE

@@ -1,4 +1,4 @@
--- Read one run as it is now. Locks nothing.
+-- Read one run. Locks nothing.
 SELECT
     id, workflow_type, organization_id, status::text AS status, status_reason,
     idempotency_key, metadata, fail_fast, result_step_key, result, step_count,
@@ -6,3 +6,4 @@ SELECT
     unsuccessful_step_count, started_at, finished_at, created_at, updated_at
 FROM workflow_runs
 WHERE id = %(run_id)s
+  AND /*scope*/
