@@ -111,6 +111,24 @@ async def test_it_falls_asleep_and_looks_once_more(working, notifying, clock):
         assert 2 == len(notifying.calls["fall_asleep"]) - before
 
 
+async def test_a_steady_stream_of_jobs_needs_no_notifications(
+    working, notifying, clock
+):
+    async with working() as begun:
+        await trio.sleep(100)
+        notifying.add()
+        notifying.wake()
+        asleep_before = len(notifying.calls["fall_asleep"])
+        for _ in range(50):
+            await trio.sleep(0.004)
+            notifying.add()
+        await trio.sleep(0.004)
+
+        assert 50 < len(begun) + len(notifying.due)
+        assert len(notifying.due) <= 2
+        assert asleep_before == len(notifying.calls["fall_asleep"])
+
+
 async def test_work_that_was_found_marks_it_as_awake(working, notifying, clock):
     async with working():
         await trio.sleep(100)

@@ -4,7 +4,9 @@ Wake sleeping workers from within the statement that gives them work.
 A file that has ``/*wake*/`` after a set named ``queued`` (job_type, next_run_at) picks
 sleepers for these jobs and notifies them when the transaction commits. Its main query
 has to read ``woken``, else PostgreSQL leaves it out. Without a sleeper all of it is one
-look at a table of a page.
+look at a table of a page; to prepare for more takes PostgreSQL 50 microseconds all the
+same, which is nothing for a batch, but 6 % of an enqueue of one job. So an enqueue only
+looks, and wakes by a statement of its own.
 
 For the due jobs of a type as many are woken as there are jobs, those that have slept
 longest first; for jobs that become due before a sleeper would look, one. Sleepers that

@@ -93,7 +93,7 @@ class Claimer:
             if was_idle and claimed_count == 0:
                 return True
             await self._rest_until_idle()
-        elif claimed_count == 0 or not self._wake_up.is_working:
+        else:
             await self._rest.take()
         return False
 
@@ -126,9 +126,7 @@ class Claimer:
             lease_seconds=self._config.lease_ttl_seconds,
             limit=limit,
             job_types=[each for each in self._job_types if rooms.get(each, 1)],
-            type_limits={
-                each: min(room, limit) for each, room in rooms.items() if room
-            },
+            type_limits={each: room for each, room in rooms.items() if room},
             timeout_seconds=self._timeout_seconds,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from ._wake_up import WakeUp
     from .config import JobsConfig
 
+_LINGER_SECONDS: Final = 0.005
+
 
 class Rest:
     """
     Rest between two claims.
 
-    As long as notifications arrive, the worker marks itself as asleep in the ledger and
-    looks once more, since somebody may have enqueued a job without seeing the mark.
-    Then it sleeps until it is woken, until the next job that is known is due, or until
-    it is time to look by itself: that is after the interval of polling first, and after
-    twice as long each time, up to a limit. So a notification that got lost, or was
-    not sent since a transaction began before the mark, costs about as long as the
-    transaction took.
+    As long as notifications arrive, a worker that has just found work waits some
+    milliseconds and claims again. So one that keeps up with a steady stream of jobs
+    claims several at a time, and is not woken for each of them: notifications serialise
+    commits. When nothing came, it marks itself as asleep in the ledger and looks once
+    more, since somebody may have enqueued a job without seeing the mark. Then it sleeps
+    until it is woken, until the next job that is known is due, or until it is time to
+    look by itself: that is after the interval of polling first, and after twice as long
+    each time, up to a limit. So a notification that got lost, or was not sent since a
+    transaction began before the mark, costs about as long as the transaction took.
 
     Without notifications it just waits for the interval.
 
@@ -57,12 +61,17 @@ class Rest:
         self._timeout_seconds = config.database_timeout_seconds
         self._looks_count = 0
         self._is_marked = False
+        self._has_lingered = True
         self._was_due = False
         self._backoff = Backoff()
 
     async def take(self) -> None:
         """Return when there may be work."""
         while self._wake_up.is_working:
+            if not self._has_lingered:
+                self._has_lingered = True
+                await self._sleep(_LINGER_SECONDS)
+                return
             limit_seconds = self._next_limit()
             rest = await self._fall_asleep(limit_seconds)
             if rest is None:
@@ -89,6 +98,7 @@ class Rest:
         notification may have been meant for several jobs.
         """
         self._looks_count = 0
+        self._has_lingered = False
         self._was_due = False
         if not self._is_marked:
             return

@@ -44,13 +44,13 @@ def claim_jobs(
 
     Raises:
         QueryError: ``job.invalid_lease_duration``, ``job.invalid_claim_limit``
-            (1 to 1000, also for a type), ``db.transaction_not_owned``.
+            (1 to 1000, and at least 1 for a type), ``db.transaction_not_owned``.
         ValidationError: ``identifier.*`` for the worker id.
     """
     check_identifier(worker_id, "worker_id")
     check_lease_seconds(lease_seconds)
     limits = {} if type_limits is None else type_limits
-    if not all(1 <= each <= MAX_CLAIM_LIMIT for each in (limit, *limits.values())):
+    if not 1 <= limit <= MAX_CLAIM_LIMIT or any(each < 1 for each in limits.values()):
         raise QueryError("job.invalid_claim_limit")
     if job_types is not None and not job_types:
         return []
@@ -61,7 +61,7 @@ def claim_jobs(
         limit=limit,
         job_types=None if job_types is None else list(job_types),
         limited_types=list(limits),
-        rooms=list(limits.values()),
+        rooms=[min(each, limit) for each in limits.values()],
     )
     return [_claimed(worker_id, row) for row in found]
 

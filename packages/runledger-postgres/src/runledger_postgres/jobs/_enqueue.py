@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .._steps import Row, Steps
 
 ENQUEUE_JOBS = statement("jobs/enqueue_jobs")
+WAKE_SLEEPERS = statement("workers/wake_sleepers")
 MATCH_EXISTING_JOBS = statement("jobs/match_existing_jobs")
 
 
@@ -82,6 +83,12 @@ def enqueue_jobs(requests: Sequence[JobEnqueue]) -> Steps[list[JobEnqueueOutcome
             )
         elif not answer["accepts_keys"]:
             raise QueryError("job.enqueue_idempotency_unsupported_isolation")
+    if answers[0]["has_sleepers"] and outcomes:
+        yield from rows(
+            WAKE_SLEEPERS,
+            job_types=[requests[index].job_type for index in outcomes],
+            next_runs_at=[requests[index].next_run_at for index in outcomes],
+        )
     if len(outcomes) < len(requests):
         found = yield from _match_existing(requests, answers)
         outcomes.update(found)

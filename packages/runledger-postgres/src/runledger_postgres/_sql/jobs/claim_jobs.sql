@@ -11,7 +11,9 @@
 --
 -- Of a type that has a limit no more rows are locked than that, so that its backlog
 -- neither exceeds the limit nor takes the place of others among the candidates; what
--- other claimers hold of it is stepped over.
+-- other claimers hold of it is stepped over. The test of the limits lets the planner
+-- expect few: else it would not believe in a plan for any parameters, and plan anew for
+-- each claim, which takes longer than the claim.
 --
 -- An attempt that was given back before its work began is opened again.
 --
@@ -21,6 +23,7 @@
 WITH RECURSIVE limited AS MATERIALIZED (
     SELECT t.job_type, t.room
     FROM unnest(%(limited_types)s::text[], %(rooms)s::integer[]) AS t (job_type, room)
+    WHERE t.room BETWEEN 1 AND %(limit)s
 ),
 level AS (
     SELECT d.job_type, p.priority

@@ -5,7 +5,9 @@
 -- for each other in one order. In a transaction of our own each wait has a bound. A key
 -- that exists, or comes twice in the batch, is not inserted; match_existing_jobs.sql
 -- then compares the requests, with a new snapshot that sees what was committed while we
--- waited. That needs READ COMMITTED, hence accepts_keys. Wakes sleepers for what is due.
+-- waited. That needs READ COMMITTED, hence accepts_keys.
+-- Whether somebody sleeps for these types is one look at a table of a page; to wake them
+-- takes a statement of its own, which a busy system is spared.
 WITH /*bounded*/
 session AS (
     SELECT current_setting('transaction_isolation')
@@ -58,26 +60,26 @@ inserted AS (
     WHERE r.idempotency_key IS NULL OR s.accepts_keys
     ORDER BY r.job_type, r.organization_id, r.idempotency_key, r.position
     ON CONFLICT DO NOTHING
-    RETURNING id, job_type, stage, next_run_at
+    RETURNING id, job_type, stage
 ),
 event AS (
     INSERT INTO job_events (job_id, run_number, event_type, stage, payload)
     SELECT
         id, 1, 'ENQUEUED', stage, jsonb_build_object('job_type', job_type)
     FROM inserted
-),
-queued AS (
-    SELECT job_type, next_run_at
-    FROM inserted
-),
-/*wake*/
+)
 SELECT
     r.position,
     r.id AS job_id,
     i.id IS NOT NULL AS is_inserted,
     d.job_type IS NOT NULL AS is_defined,
     s.accepts_keys,
-    (SELECT count(*) FROM woken) AS woken_count
+    EXISTS (
+        SELECT
+        FROM job_workers AS w
+        WHERE w.asleep_since IS NOT NULL
+          AND w.wakes_for && %(wanted_types)s::text[]
+    ) AS has_sleepers
 FROM request AS r
 CROSS JOIN session AS s
 LEFT JOIN definition AS d ON d.job_type = r.job_type
