@@ -19,7 +19,9 @@ SOURCES = {
 LOCKING = sorted(
     name
     for name, source in SOURCES.items()
-    if re.search(r"FOR (NO KEY )?UPDATE", source) and "job_queue" in source
+    if re.search(r"FOR (NO KEY )?UPDATE", source)
+    and "job_queue" in source
+    and not name.startswith("workers/")  # they lock workers, and only read jobs
 )
 PLACES = sorted(
     name for name, source in SOURCES.items() if re.search(r"q\.ctid = \w+\.", source)
