@@ -160,7 +160,7 @@ def plan_firing(
             if slot > present:
                 break
             slots.append(slot)
-    return Firing(tuple(slots), following(slot, present) if slots else slot)
+    return Firing(tuple(slots), following(slots[-1], present) if slots else slot)
 
 
 def preview_schedule(
