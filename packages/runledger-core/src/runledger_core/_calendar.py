@@ -79,15 +79,11 @@ class Calendar:
         if day.month not in self.months:
             return False
         weekday = day.isoweekday() % _DAYS_PER_WEEK
-        match self.days, self.weekdays:
-            case None, None:
-                return True
-            case None, weekdays:
-                return weekday in weekdays
-            case days, None:
-                return day.day in days
-            case days, weekdays:
-                return day.day in days or weekday in weekdays
+        if self.days is None:
+            return self.weekdays is None or weekday in self.weekdays
+        if self.weekdays is None:
+            return day.day in self.days
+        return day.day in self.days or weekday in self.weekdays
 
 
 def _values(field: Sequence[int | str], everything: range) -> tuple[int, ...]:
