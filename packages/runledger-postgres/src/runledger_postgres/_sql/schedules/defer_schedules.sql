@@ -1,12 +1,12 @@
 -- Put off schedules that cannot fire now; their slots stay. What has an error keeps it
 -- on its row. Locks nothing new: claim_due_schedules.sql has locked the rows.
 UPDATE job_schedules AS s
-SET deferred_until = clock_timestamp() + make_interval(secs => d.seconds),
+SET deferred_until = now() + make_interval(secs => d.seconds),
     last_error_code = COALESCE(d.code, s.last_error_code),
     last_error_message = COALESCE(d.message, s.last_error_message),
     last_error_at = CASE
         WHEN d.code IS NULL THEN s.last_error_at
-        ELSE clock_timestamp()
+        ELSE now()
     END
 FROM unnest(
     %(schedule_ids)s::uuid[],

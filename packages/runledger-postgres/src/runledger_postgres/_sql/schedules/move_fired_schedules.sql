@@ -5,11 +5,11 @@ SET next_fire_at = m.next_fire_at,
     deferred_until = NULL,
     last_fired_at = CASE
         WHEN m.job_id IS NULL THEN s.last_fired_at
-        ELSE clock_timestamp()
+        ELSE now()
     END,
     last_job_id = COALESCE(m.job_id, s.last_job_id),
     last_skipped_at = CASE
-        WHEN m.skips THEN clock_timestamp()
+        WHEN m.skips THEN now()
         ELSE s.last_skipped_at
     END
 FROM unnest(
