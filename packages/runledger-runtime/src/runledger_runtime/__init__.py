@@ -13,7 +13,7 @@ from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
 from ._loop_exit import RuntimeLoopExit
 from ._postgres import PostgresLedger
 from ._stop import Stop
-from .catalog import JobCatalog
+from .catalog import CatalogWorkflowDagBuilder, JobCatalog, JobCatalogDefaults
 from .config import JobsConfig
 from .errors import (
     CatalogError,
@@ -22,13 +22,16 @@ from .errors import (
     LedgerTimeoutError,
     SupervisorError,
 )
+from .maintenance import run_maintenance_loop
 from .reaper import run_reaper_loop
 from .registry import JobRegistry
+from .scheduler import run_scheduler_loop
 from .supervisor import ExitCode, Supervisor
 from .worker import run_worker_loop
 
 __all__ = [
     "CatalogError",
+    "CatalogWorkflowDagBuilder",
     "ClaimedJob",
     "ConfigError",
     "ExitCode",
@@ -36,6 +39,7 @@ __all__ = [
     "HandlerEntry",
     "JobCancelledError",
     "JobCatalog",
+    "JobCatalogDefaults",
     "JobContext",
     "JobFunction",
     "JobHandler",
@@ -52,6 +56,8 @@ __all__ = [
     "Succeeded",
     "Supervisor",
     "SupervisorError",
+    "run_maintenance_loop",
     "run_reaper_loop",
+    "run_scheduler_loop",
     "run_worker_loop",
 ]

@@ -127,6 +127,16 @@ def make_entry(
     )
 
 
+def check_payload_type(job_type: str, payload_type: type | None) -> None:
+    """
+    Refuse a payload type that JSON cannot fill.
+
+    Raises:
+        CatalogError: ``catalog.invalid_payload_type``.
+    """
+    _reader(job_type, payload_type)
+
+
 def _callable_of(job_type: str, handler: Any) -> Callable[[JobContext, Any], Any]:
     """Return what is called, also for a class or an instance of the class form."""
     if isinstance(handler, type):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
+from ._schedule_ledger import ScheduleLedger
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
@@ -96,7 +98,7 @@ class ReapReport(Protocol):
     def has_more(self) -> bool: ...
 
 
-class Ledger(Protocol):
+class Ledger(ScheduleLedger, Protocol):
     """
     What the loops ask of the ledger.
 

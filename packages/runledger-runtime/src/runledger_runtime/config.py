@@ -22,6 +22,7 @@ _WORKER_ID_VARIABLE: Final = "JOBS_WORKER_ID"
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,100}")
 _MAX_INT32: Final = 2**31 - 1
 _SHOWN_CHARACTERS: Final = 80
+_MAX_RETENTION_HOURS: Final = 24 * 36_525  # a century
 
 
 def _setting(
@@ -76,6 +77,17 @@ class JobsConfig:
             ``JOBS_REAPER_INTERVAL_SECONDS``.
         schedule_poll_interval_seconds: the pause between two passes of the
             scheduler. ``JOBS_SCHEDULE_POLL_INTERVAL_SECONDS``.
+            At the latest then it sees what others have stored; it wakes up by itself
+            when a schedule is due.
+        maintenance_interval_seconds: the pause between two passes of the maintenance
+            loop, which ends gates whose deadline has passed and does what the next two
+            settings ask for; 0, the default, leaves all of that undone.
+            ``JOBS_MAINTENANCE_INTERVAL_SECONDS``.
+        retention_hours: how long jobs and workflow runs are kept after they ended, if
+            they have no idempotency key; 0 keeps them for ever.
+            ``JOBS_RETENTION_HOURS``.
+        keyed_retention_hours: the same for those that have one. A request that is
+            repeated after that is a new one. ``JOBS_KEYED_RETENTION_HOURS``.
         reaper_retry_delay_ms: how long a job waits whose lease expired.
             ``JOBS_REAPER_RETRY_DELAY_MS``, there at least 1000.
         shutdown_grace_seconds: how long a shutdown lets running handlers finish
@@ -98,6 +110,15 @@ class JobsConfig:
     reaper_interval_seconds: int = _setting(15, "JOBS_REAPER_INTERVAL_SECONDS")
     schedule_poll_interval_seconds: int = _setting(
         30, "JOBS_SCHEDULE_POLL_INTERVAL_SECONDS"
+    )
+    maintenance_interval_seconds: int = _setting(
+        0, "JOBS_MAINTENANCE_INTERVAL_SECONDS", minimum=0
+    )
+    retention_hours: int = _setting(
+        0, "JOBS_RETENTION_HOURS", minimum=0, maximum=_MAX_RETENTION_HOURS
+    )
+    keyed_retention_hours: int = _setting(
+        0, "JOBS_KEYED_RETENTION_HOURS", minimum=0, maximum=_MAX_RETENTION_HOURS
     )
     reaper_retry_delay_ms: int = _setting(
         30_000, "JOBS_REAPER_RETRY_DELAY_MS", clamp=1000

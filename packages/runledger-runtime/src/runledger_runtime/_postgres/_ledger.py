@@ -34,6 +34,7 @@ from runledger_postgres import (
 from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
 from ._calls import Pool, PostgresCalls
+from ._schedule_calls import ScheduleCalls
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -63,7 +64,7 @@ _CONNECT_SECONDS = 10
 _TOO_LATE = "the claim took longer than its worker waited"
 
 
-class PostgresLedger(PostgresCalls):
+class PostgresLedger(ScheduleCalls, PostgresCalls):
     """
     Call the blocking storage operations from trio, one thread hop for each.
 
