@@ -7,7 +7,10 @@ underneath are public for hosts that run their own trio program.
 
 from __future__ import annotations
 
+from ._asyncio_handlers import asyncio_handler
+from ._asyncio_host import AsyncioHost
 from ._context import JobContext
+from ._exit_code import ExitCode
 from ._handlers import HandlerEntry, JobFunction, JobHandler, JobResult
 from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
 from ._loop_exit import RuntimeLoopExit
@@ -22,18 +25,21 @@ from .errors import (
     LedgerTimeoutError,
     SupervisorError,
 )
+from .health import Health, LoopHealth, SupervisorPhase
 from .reaper import run_reaper_loop
 from .registry import JobRegistry
-from .supervisor import ExitCode, Supervisor
+from .supervisor import Supervisor
 from .worker import run_worker_loop
 
 __all__ = [
+    "AsyncioHost",
     "CatalogError",
     "ClaimedJob",
     "ConfigError",
     "ExitCode",
     "Failed",
     "HandlerEntry",
+    "Health",
     "JobCancelledError",
     "JobCatalog",
     "JobContext",
@@ -44,6 +50,7 @@ __all__ = [
     "JobsConfig",
     "Ledger",
     "LedgerTimeoutError",
+    "LoopHealth",
     "Outcome",
     "PostgresLedger",
     "RuntimeLoopExit",
@@ -52,6 +59,8 @@ __all__ = [
     "Succeeded",
     "Supervisor",
     "SupervisorError",
+    "SupervisorPhase",
+    "asyncio_handler",
     "run_reaper_loop",
     "run_worker_loop",
 ]
