@@ -129,6 +129,11 @@ from .schema import (
     ensure_schema_compatible_after_idempotency_cutover,
     migrate_after_idempotency_cutover,
 )
+from .workflows import (
+    WorkflowRunEnqueueOutcome,
+    WorkflowRunRecord,
+    WorkflowStepRecord,
+)
 
 __all__ = [
     "INVARIANTS",
@@ -183,6 +188,9 @@ __all__ = [
     "SettleSuccess",
     "SettledJob",
     "StatusCount",
+    "WorkflowRunEnqueueOutcome",
+    "WorkflowRunRecord",
+    "WorkflowStepRecord",
     "announce_worker",
     "audit_ledger",
     "bundled_migrations",
