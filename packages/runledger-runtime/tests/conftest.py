@@ -115,6 +115,7 @@ class FakeLedger:
         self.delays_seconds: defaultdict[str, float] = defaultdict(float)
         self.refused: dict[UUID, RunledgerError] = {}
         self.is_closed = False
+        self.are_calls_abandoned = False
 
     def add(
         self, job_type: str = "test.job", payload: Any = None, **values: Any
@@ -176,6 +177,9 @@ class FakeLedger:
 
     def is_transient(self, error: RunledgerError) -> bool:
         return error.code == "db.connection_failed"
+
+    def abandon_calls(self) -> None:
+        self.are_calls_abandoned = True
 
     async def aclose(self) -> None:
         self.is_closed = True

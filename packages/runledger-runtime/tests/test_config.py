@@ -16,6 +16,7 @@ VARIABLES = {
     "JOBS_SHUTDOWN_GRACE_SECONDS": ("shutdown_grace_seconds", 25, 0),
     "JOBS_CANCEL_GRACE_SECONDS": ("cancel_grace_seconds", 5, 0),
     "JOBS_DATABASE_TIMEOUT_SECONDS": ("database_timeout_seconds", 30, 1),
+    "JOBS_STARTUP_WAIT_SECONDS": ("startup_wait_seconds", 0, 0),
 }
 PARAMETERS = [(name, *rest) for name, rest in VARIABLES.items()]
 

@@ -1,7 +1,15 @@
 """What the package offers: listed, sorted and complete."""
 
 import runledger_runtime
-from runledger_runtime import catalog, config, errors, registry, supervisor, worker
+from runledger_runtime import (
+    catalog,
+    config,
+    errors,
+    health,
+    registry,
+    supervisor,
+    worker,
+)
 
 
 def test_public_names_are_sorted_and_there():
@@ -25,7 +33,7 @@ def test_everything_that_is_imported_into_the_package_is_public():
 
 
 def test_what_a_public_module_offers_the_package_offers_too():
-    modules = [catalog, errors, registry, supervisor, worker]
+    modules = [catalog, errors, health, registry, supervisor, worker]
     offered = {name for module in modules for name in module.__all__}
 
     assert offered <= set(runledger_runtime.__all__)

@@ -7,7 +7,10 @@ underneath are public for hosts that run their own trio program.
 
 from __future__ import annotations
 
+from ._asyncio_handlers import asyncio_handler
+from ._asyncio_host import AsyncioHost
 from ._context import JobContext
+from ._exit_code import ExitCode
 from ._handlers import HandlerEntry, JobFunction, JobHandler, JobResult
 from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
 from ._loop_exit import RuntimeLoopExit
@@ -22,14 +25,16 @@ from .errors import (
     LedgerTimeoutError,
     SupervisorError,
 )
+from .health import Health, LoopHealth, SupervisorPhase
 from .maintenance import run_maintenance_loop
 from .reaper import run_reaper_loop
 from .registry import JobRegistry
 from .scheduler import run_scheduler_loop
-from .supervisor import ExitCode, Supervisor
+from .supervisor import Supervisor
 from .worker import run_worker_loop
 
 __all__ = [
+    "AsyncioHost",
     "CatalogError",
     "CatalogWorkflowDagBuilder",
     "ClaimedJob",
@@ -37,6 +42,7 @@ __all__ = [
     "ExitCode",
     "Failed",
     "HandlerEntry",
+    "Health",
     "JobCancelledError",
     "JobCatalog",
     "JobCatalogDefaults",
@@ -48,6 +54,7 @@ __all__ = [
     "JobsConfig",
     "Ledger",
     "LedgerTimeoutError",
+    "LoopHealth",
     "Outcome",
     "PostgresLedger",
     "RuntimeLoopExit",
@@ -56,6 +63,8 @@ __all__ = [
     "Succeeded",
     "Supervisor",
     "SupervisorError",
+    "SupervisorPhase",
+    "asyncio_handler",
     "run_maintenance_loop",
     "run_reaper_loop",
     "run_scheduler_loop",

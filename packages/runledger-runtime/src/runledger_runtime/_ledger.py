@@ -178,6 +178,10 @@ class Ledger(ScheduleLedger, Protocol):
         """Tell whether the same call may succeed when it is made again."""
         ...
 
+    def abandon_calls(self) -> None:
+        """Wait no longer for calls under way, as if their time had run out."""
+        ...
+
     async def aclose(self) -> None:
         """Release what the ledger opened itself."""
         ...

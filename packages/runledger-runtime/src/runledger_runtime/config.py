@@ -98,6 +98,9 @@ class JobsConfig:
         database_timeout_seconds: how long one operation on the database may take,
             waiting for a connection included, before it counts as failed.
             ``JOBS_DATABASE_TIMEOUT_SECONDS``.
+        startup_wait_seconds: how long a start waits for a database that cannot be
+            reached; 0 gives up at once, and leaves trying again to whoever restarts
+            the process. ``JOBS_STARTUP_WAIT_SECONDS``.
     """
 
     worker_id: str = attrs.field(factory=make_worker_id)
@@ -126,6 +129,7 @@ class JobsConfig:
     shutdown_grace_seconds: int = _setting(25, "JOBS_SHUTDOWN_GRACE_SECONDS", minimum=0)
     cancel_grace_seconds: int = _setting(5, "JOBS_CANCEL_GRACE_SECONDS", minimum=0)
     database_timeout_seconds: int = _setting(30, "JOBS_DATABASE_TIMEOUT_SECONDS")
+    startup_wait_seconds: int = _setting(0, "JOBS_STARTUP_WAIT_SECONDS", minimum=0)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> JobsConfig:

@@ -14,6 +14,7 @@ from ._held_jobs import CancelReason, HeldJobs
 from ._lease_keeper import LeaseKeeper
 from ._loop_exit import RuntimeLoopExit
 from ._presence import Presence
+from ._vitals import Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ async def run_worker_loop(
     stop: Stop,
     *,
     stop_when_idle: bool = False,
+    vitals: Vitals | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> RuntimeLoopExit:
     """
@@ -57,6 +59,7 @@ async def run_worker_loop(
         stop_when_idle: also stop as soon as no job of these types is due and none
             runs. A job that failed here counts as due if it is to be tried again
             within a second, but not if it has to wait longer.
+        vitals: the supervisor's notes on how it fares, if there is one.
         task_status: told when the loop has begun.
 
     Raises:
@@ -71,6 +74,8 @@ async def run_worker_loop(
     completer = Completer(ledger, held, timeout_seconds=config.database_timeout_seconds)
     keeper = LeaseKeeper(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     presence = Presence(ledger, handlers.registered_types, config)
+    notes = Vitals(stop) if vitals is None else vitals
+    notes.hold(held)
     async with trio.open_nursery() as nursery:
         execution = Execution(
             nursery,
@@ -88,6 +93,8 @@ async def run_worker_loop(
         loop_exit = RuntimeLoopExit.COMPLETED if ran_out else RuntimeLoopExit.SHUTDOWN
         if not await _drain(held, config, stop):
             loop_exit = RuntimeLoopExit.INTERRUPTED
+        if held:
+            notes.drained()
         nursery.cancel_scope.cancel()
     await presence.end()
     return loop_exit
@@ -101,7 +108,9 @@ async def _drain(held: HeldJobs, config: JobsConfig, stop: Stop) -> bool:
     if not is_complete:
         await _cancel_handlers(held, config, stop)
     seconds = config.database_timeout_seconds
-    await _wait_patiently(held, lambda: not held, seconds=seconds, stop=stop)
+    await _wait_patiently(
+        held, lambda: len(held) == held.active_count, seconds=seconds, stop=stop
+    )
     return is_complete and not held
 
 

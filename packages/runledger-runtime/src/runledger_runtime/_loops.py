@@ -1,0 +1,70 @@
+"""Choose the loops of a supervisor: which run, under which name, and how."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .reaper import run_reaper_loop
+from .worker import run_worker_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ._ledger import Ledger
+    from ._loop_exit import RuntimeLoopExit
+    from ._stop import Stop
+    from ._vitals import Vitals
+    from .config import JobsConfig
+    from .registry import JobRegistry
+
+
+@attrs.frozen(kw_only=True)
+class LoopChoice:
+    """Say which loops a supervisor runs."""
+
+    is_worker_enabled: bool
+    is_reaper_enabled: bool
+
+
+@attrs.frozen
+class Loop:
+    """
+    Be one loop of a supervisor.
+
+    Args:
+        name: its task, as it stands in logs, errors and `Health`.
+        run: runs it, until it was asked to stop.
+        may_complete: whether it may also end because nothing is left to do.
+    """
+
+    name: str
+    run: Callable[[], Awaitable[RuntimeLoopExit]]
+    may_complete: bool = False
+
+
+def chosen_loops(
+    choice: LoopChoice,
+    ledger: Ledger,
+    registry: JobRegistry,
+    config: JobsConfig,
+    *,
+    stop: Stop,
+    vitals: Vitals,
+    stop_when_idle: bool,
+) -> list[Loop]:
+    """Return the loops that were chosen, each with a ledger that notes how it fares."""
+
+    def made(name: str, run: Callable[..., Awaitable[RuntimeLoopExit]]) -> Loop:
+        watched = vitals.watched(ledger, name)
+        return Loop(name, partial(run, watched, registry, config, stop))
+
+    loops = []
+    if choice.is_worker_enabled:
+        run = partial(run_worker_loop, stop_when_idle=stop_when_idle, vitals=vitals)
+        loops.append(attrs.evolve(made("worker", run), may_complete=stop_when_idle))
+    if choice.is_reaper_enabled:
+        loops.append(made("reaper", run_reaper_loop))
+    return loops
