@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from runledger_core import JobSchedule
-    from runledger_postgres import FireReport, DeadlineReport, PurgeReport
+    from runledger_postgres import DeadlineReport, FireReport, PurgeReport
 
 # The catalog gets what it needs of the storage layer from here.
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from runledger_core import JobDefinition, RetryDelay  # noqa: TC001 - attrs resolves it
+from runledger_core import JobDefinition, RetryDelay
 
 
 @attrs.frozen(kw_only=True)

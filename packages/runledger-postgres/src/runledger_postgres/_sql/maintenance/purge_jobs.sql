@@ -4,7 +4,7 @@
 -- Jobs with a key are looked at and left, unless they too may go, or the key is that of a
 -- schedule's slot: nobody repeats that request, for the schedule has moved on. A job that
 -- belongs to a workflow goes with its run.
--- Locks job_queue rows (rank 1) in id order and steps over those that others hold, so
+-- Locks job_queue rows (rank 2) in id order and steps over those that others hold, so
 -- it waits for nobody. Claims want pending rows, which are none of these.
 WITH examined AS MATERIALIZED (
     SELECT ctid AS row_id, id, finished_at, idempotency_key
