@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .maintenance import run_maintenance_loop
 from .reaper import run_reaper_loop
+from .scheduler import run_scheduler_loop
 from .worker import run_worker_loop
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class LoopChoice:
 
     is_worker_enabled: bool
     is_reaper_enabled: bool
+    is_scheduler_enabled: bool
 
 
 @attrs.frozen
@@ -57,14 +60,21 @@ def chosen_loops(
 ) -> list[Loop]:
     """Return the loops that were chosen, each with a ledger that notes how it fares."""
 
-    def made(name: str, run: Callable[..., Awaitable[RuntimeLoopExit]]) -> Loop:
+    def made(
+        name: str, run: Callable[..., Awaitable[RuntimeLoopExit]], *needs: object
+    ) -> Loop:
         watched = vitals.watched(ledger, name)
-        return Loop(name, partial(run, watched, registry, config, stop))
+        return Loop(name, partial(run, watched, *needs, config, stop))
 
     loops = []
     if choice.is_worker_enabled:
         run = partial(run_worker_loop, stop_when_idle=stop_when_idle, vitals=vitals)
-        loops.append(attrs.evolve(made("worker", run), may_complete=stop_when_idle))
+        worker = made("worker", run, registry)
+        loops.append(attrs.evolve(worker, may_complete=stop_when_idle))
     if choice.is_reaper_enabled:
-        loops.append(made("reaper", run_reaper_loop))
+        loops.append(made("reaper", run_reaper_loop, registry))
+    if choice.is_scheduler_enabled:
+        loops.append(made("scheduler", run_scheduler_loop))
+    if config.maintenance_interval_seconds:
+        loops.append(made("maintenance", run_maintenance_loop))
     return loops

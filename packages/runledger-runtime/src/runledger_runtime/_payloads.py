@@ -64,7 +64,8 @@ def read_payload_with(payload_type: type) -> Callable[[Any], Any]:
         Exception: whatever cattrs raises for a class that it cannot make from JSON.
     """
     hook = _CONVERTER.get_structure_hook(payload_type)
-    takes_slot = SCHEDULE_KEY in attrs.fields_dict(get_origin(payload_type) or payload_type)
+    fields = attrs.fields_dict(get_origin(payload_type) or payload_type)
+    takes_slot = SCHEDULE_KEY in fields
 
     def read(value: Any) -> Any:
         if isinstance(value, dict) and not takes_slot:

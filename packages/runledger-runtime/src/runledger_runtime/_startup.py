@@ -14,9 +14,7 @@ from .errors import SupervisorError
 from .registry import JobRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from runledger_core import JobDefinition
+    from collections.abc import Callable
 
     from ._ledger import Ledger
     from ._stop import Stop
@@ -58,12 +56,12 @@ class Announcement:
 
 async def meet_database(
     ledger: Ledger,
-    definitions: Sequence[JobDefinition],
+    catalog: JobCatalog | None,
     config: JobsConfig,
     stop: Stop,
 ) -> bool:
     """
-    Check the database and store the definitions in it, waiting for it if asked to.
+    Check the database and store the catalog in it, waiting for it if asked to.
 
     A database that cannot be reached is tried again, after growing pauses, until
     ``startup_wait_seconds`` are over or somebody asks to stop. What another try would
@@ -79,7 +77,7 @@ async def meet_database(
     backoff = Backoff()
     while True:
         try:
-            await _meet(ledger, definitions, config)
+            await _meet(ledger, catalog, config)
         except RunledgerError as error:
             seconds_left = deadline - trio.current_time()
             if seconds_left <= 0 or not ledger.is_transient(error):
@@ -98,9 +96,12 @@ async def meet_database(
             return False
 
 
-async def _meet(
-    ledger: Ledger, definitions: Sequence[JobDefinition], config: JobsConfig
-) -> None:
+async def _meet(ledger: Ledger, catalog: JobCatalog | None, config: JobsConfig) -> None:
     seconds = config.database_timeout_seconds
     await ledger.check(timeout_seconds=seconds)
+    if catalog is None:
+        return
+    definitions, schedules = catalog.definitions(), catalog.schedules()
     await ledger.sync_definitions(definitions, timeout_seconds=seconds)
+    if schedules:
+        await ledger.sync_schedules(schedules, timeout_seconds=seconds)

@@ -16,6 +16,7 @@ from ._signals import watch_signals
 from ._startup import meet_database, registry_of
 from .config import JobsConfig
 from .errors import SupervisorError
+from .scheduler import fire_what_is_due
 
 if TYPE_CHECKING:
     from ._ledger import Ledger
@@ -182,12 +183,14 @@ class Supervision:
         registry = registry_of(
             self._catalog, self._registry, is_needed=self._choice.is_worker_enabled
         )
-        definitions = () if self._catalog is None else self._catalog.definitions()
         ledger = self._vitals.watched(self._ledger)
-        has_met = await meet_database(ledger, definitions, config, self._stop)
+        has_met = await meet_database(ledger, self._catalog, config, self._stop)
         if not has_met:
             task_status.started()
             return
+        if stop_when_idle and self._choice.is_scheduler_enabled:
+            # The worker must not find that there is nothing to do before this was done.
+            await fire_what_is_due(ledger, config)
         loops = chosen_loops(
             self._choice,
             self._ledger,

@@ -63,7 +63,8 @@ async def run_maintenance_loop(
     maintenance = _Maintenance(ledger, config)
     with stop.ending():
         while not stop.is_requested:
-            await trio.sleep(await maintenance.one_pass())
+            pause = await maintenance.one_pass()
+            await trio.sleep(pause)
     return RuntimeLoopExit.SHUTDOWN
 
 

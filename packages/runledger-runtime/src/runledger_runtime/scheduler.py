@@ -50,20 +50,26 @@ async def run_scheduler_loop(
         ledger: where the schedules are.
         config: the settings, which are validated.
         stop: tells the loop to stop.
-        task_status: told when the first pass has been made, however it went.
+        task_status: told when the loop has begun.
 
     Raises:
         ConfigError: ``config.invalid_value``.
     """
     config.validate()
     scheduler = _Scheduler(ledger, config)
+    task_status.started()
     with stop.ending():
-        pause = await scheduler.one_pass()
-        task_status.started()
         while not stop.is_requested:
-            await trio.sleep(pause)
             pause = await scheduler.one_pass()
+            await trio.sleep(pause)
     return RuntimeLoopExit.SHUTDOWN
+
+
+async def fire_what_is_due(ledger: ScheduleLedger, config: JobsConfig) -> None:
+    """Make the passes that what is due at the moment needs."""
+    scheduler = _Scheduler(ledger, config)
+    while await scheduler.one_pass() == 0:
+        pass
 
 
 class _Scheduler:

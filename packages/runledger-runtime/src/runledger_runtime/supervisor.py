@@ -43,8 +43,8 @@ class Supervisor:
     Run a worker process: check, start the loops, and stop in good order.
 
     At its start it checks the connection, the schema and that the installed
-    distributions belong together, and stores the catalog's definitions. Then it works
-    until somebody asks it to stop: no new claims, the jobs that run have
+    distributions belong together, and stores the catalog's definitions and schedules.
+    Then it works until somebody asks it to stop: no new claims, the jobs that run have
     ``shutdown_grace_seconds`` to end, then they are cancelled, and what was left undone
     returns to the queue when its leases expire. A supervisor runs once.
 
@@ -56,12 +56,14 @@ class Supervisor:
         database: a blocking psycopg pool, which may be unopened, or a ledger of your
             own. With five connections no call waits for another.
         config: the settings; the default is ``JobsConfig.from_env()``.
-        catalog: the job types, whose definitions are stored at the start.
+        catalog: the job types and their schedules, which are stored at the start.
         registry: the handlers instead, for hosts that store definitions themselves.
         is_worker_enabled: whether it runs jobs; only then it needs handlers.
         is_reaper_enabled: whether it also takes jobs back from workers that are gone;
             at least one process of a fleet must. The retry policies of its handlers
             hold, if it has any.
+        is_scheduler_enabled: whether it also fires schedules; several processes may,
+            and there is one job a slot all the same.
 
     Raises:
         TypeError: *database* is neither a pool nor a ledger, or there is a registry
@@ -77,6 +79,7 @@ class Supervisor:
         registry: JobRegistry | None = None,
         is_worker_enabled: bool = True,
         is_reaper_enabled: bool = True,
+        is_scheduler_enabled: bool = True,
     ) -> None:
         if catalog is not None and registry is not None:
             raise TypeError("a supervisor takes a catalog or a registry, not both")
@@ -91,6 +94,7 @@ class Supervisor:
             choice=LoopChoice(
                 is_worker_enabled=is_worker_enabled,
                 is_reaper_enabled=is_reaper_enabled,
+                is_scheduler_enabled=is_scheduler_enabled,
             ),
             stop=self._stop,
             vitals=self._vitals,

@@ -55,7 +55,7 @@ class JobCatalogDefaults:
             "priority": _first(priority, self.priority),
         }
         known = {name: value for name, value in given.items() if value is not None}
-        enabled = _first(is_enabled, self.is_enabled)
+        enabled = self.is_enabled if is_enabled is None else is_enabled
         return JobDefinition(
             job_type, is_enabled=True if enabled is None else enabled, **known
         )
