@@ -36,6 +36,7 @@ from ._enqueue import (
 from ._insert_steps import ExistingStep, insert_steps
 from ._lock import lock_run, require_read_committed
 from ._propagate import UNSATISFIED, EndedStep, propagate
+from ._reads import READ_RUN
 from ._records import WorkflowRunRecord, WorkflowStepRecord
 from ._settle_runs import RunDelta
 
@@ -54,7 +55,6 @@ FIND_NAMED_STEPS = statement("workflows/find_named_steps")
 INSERT_APPEND_MUTATION = statement("workflows/insert_append_mutation")
 CANCEL_UNSATISFIED_STEPS = statement("workflows/cancel_unsatisfied_steps")
 LIST_STEP_KEYS = statement("workflows/list_step_keys")
-READ_RUN = statement("workflows/read_run")
 READ_STEPS_BY_KEY = statement("workflows/read_steps_by_key")
 
 NO_METADATA: Final[dict[str, object]] = {}
