@@ -20,7 +20,13 @@ from ._cron import (
 )
 from ._definition import JobDefinition
 from ._enqueue import JobEnqueue
-from ._failures import DeadLetterReason, JobDeadLetterInfo, JobFailure, is_retryable
+from ._failures import (
+    MAX_DETAIL_BYTES,
+    DeadLetterReason,
+    JobDeadLetterInfo,
+    JobFailure,
+    is_retryable,
+)
 from ._identifiers import (
     IDENTIFIER_WHITESPACE,
     MAX_IDENTIFIER_BYTES,
@@ -85,6 +91,7 @@ __all__ = [
     "GLOBAL",
     "IDENTIFIER_WHITESPACE",
     "JOB_TRANSITIONS",
+    "MAX_DETAIL_BYTES",
     "MAX_IDENTIFIER_BYTES",
     "MAX_JITTER_SECONDS",
     "MAX_JSON_DEPTH",

@@ -11,13 +11,14 @@ from .reaper import run_reaper_loop
 from .worker import run_worker_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ._ledger import Ledger
     from ._loop_exit import RuntimeLoopExit
     from ._stop import Stop
     from ._vitals import Vitals
     from .config import JobsConfig
+    from .observers import JobLifecycleObserver
     from .registry import JobRegistry
 
 
@@ -51,6 +52,7 @@ def chosen_loops(
     registry: JobRegistry,
     config: JobsConfig,
     *,
+    observers: Sequence[JobLifecycleObserver],
     stop: Stop,
     vitals: Vitals,
     stop_when_idle: bool,
@@ -59,7 +61,8 @@ def chosen_loops(
 
     def made(name: str, run: Callable[..., Awaitable[RuntimeLoopExit]]) -> Loop:
         watched = vitals.watched(ledger, name)
-        return Loop(name, partial(run, watched, registry, config, stop))
+        run = partial(run, watched, registry, config, stop, observers=observers)
+        return Loop(name, run)
 
     loops = []
     if choice.is_worker_enabled:

@@ -24,13 +24,14 @@ from ._supervision import Supervision
 from ._vitals import Vitals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from ._ledger import Ledger
     from ._postgres import Pool
     from .catalog import JobCatalog
     from .config import JobsConfig
     from .health import Health
+    from .observers import JobLifecycleObserver
     from .registry import JobRegistry
 
 __all__ = ["Supervisor"]
@@ -62,6 +63,7 @@ class Supervisor:
         is_reaper_enabled: whether it also takes jobs back from workers that are gone;
             at least one process of a fleet must. The retry policies of its handlers
             hold, if it has any.
+        observers: are told of what becomes of jobs; see `JobLifecycleObserver`.
 
     Raises:
         TypeError: *database* is neither a pool nor a ledger, or there is a registry
@@ -77,6 +79,7 @@ class Supervisor:
         registry: JobRegistry | None = None,
         is_worker_enabled: bool = True,
         is_reaper_enabled: bool = True,
+        observers: Sequence[JobLifecycleObserver] = (),
     ) -> None:
         if catalog is not None and registry is not None:
             raise TypeError("a supervisor takes a catalog or a registry, not both")
@@ -92,6 +95,7 @@ class Supervisor:
                 is_worker_enabled=is_worker_enabled,
                 is_reaper_enabled=is_reaper_enabled,
             ),
+            observers=observers,
             stop=self._stop,
             vitals=self._vitals,
         )

@@ -33,7 +33,7 @@ from runledger_postgres import (
 
 from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
-from ._calls import Pool, PostgresCalls
+from ._handler_calls import HandlerCalls
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
 
     from .._ledger import Ledger, Outcome
+    from ._calls import Pool
 
 # The rest of the package gets what it needs of the storage layer from here.
 __all__ = [
@@ -63,7 +64,7 @@ _CONNECT_SECONDS = 10
 _TOO_LATE = "the claim took longer than its worker waited"
 
 
-class PostgresLedger(PostgresCalls):
+class PostgresLedger(HandlerCalls):
     """
     Call the blocking storage operations from trio, one thread hop for each.
 

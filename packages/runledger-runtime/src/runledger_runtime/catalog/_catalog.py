@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from runledger_core import JobDefinition, JobEnqueue
 
-from .._handlers import JobFunction, JobHandler
+from .._handlers import DeadLetterHook, JobFunction, JobHandler
 from .._payloads import payload_json
 from .._postgres import sync_job_definitions
 from ..errors import CatalogError
 from ..registry import JobRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Callable, Collection, Coroutine, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .._postgres import Asyncio, Blocking, DefinitionSyncReport
 
 _Handler = TypeVar("_Handler", bound=JobFunction | JobHandler | type[JobHandler])
+_Hook = TypeVar("_Hook", bound=DeadLetterHook)
 
 
 class JobCatalog:
@@ -103,6 +104,31 @@ class JobCatalog:
 
         return register
 
+    def on_dead_letter(self, job_type: str) -> Callable[[_Hook], _Hook]:
+        """
+        Register the decorated hook, which learns of dead letters of a type.
+
+        It takes the job's context, its payload, and a `JobDeadLetterInfo`. A class
+        handler may have a method ``on_dead_letter`` instead. ``async def`` runs in
+        trio, plain ``def`` in a thread. It is called after the commit, at most once, in
+        the process that recorded the dead letter: the worker, or the reaper when the
+        last attempt's lease expired. It is best effort: it has ten seconds, and a
+        shutdown ends it; what it raises is logged and changes nothing. A payload that
+        does not fit its class is handed over as it was stored.
+
+        Args:
+            job_type: a type of this catalog.
+
+        Raises:
+            CatalogError: ``catalog.unknown_job_type``, ``catalog.invalid_handler``.
+        """
+
+        def register(hook: _Hook) -> _Hook:
+            self._registry.on_dead_letter(job_type, hook)
+            return hook
+
+        return register
+
     def definitions(self) -> tuple[JobDefinition, ...]:
         """Return the definitions, sorted by job type."""
         return tuple(self._definitions[name] for name in sorted(self._definitions))
@@ -148,6 +174,7 @@ class JobCatalog:
         next_run_at: datetime | None = None,
         idempotency_key: str | None = None,
         stage: str | None = None,
+        trace_context: Mapping[str, str] | None = None,
     ) -> JobEnqueue:
         """
         Return the request for one job of the catalog, to be passed to ``enqueue_job``.
@@ -164,6 +191,7 @@ class JobCatalog:
             next_run_at: see there.
             idempotency_key: see there.
             stage: see there.
+            trace_context: see there.
 
         Raises:
             CatalogError: ``catalog.unknown_job_type``, ``catalog.disabled_job_type``.
@@ -184,4 +212,5 @@ class JobCatalog:
             next_run_at=next_run_at,
             idempotency_key=idempotency_key,
             stage=stage,
+            trace_context=trace_context,
         )
