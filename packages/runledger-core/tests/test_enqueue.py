@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runledger_core import JobEnqueue, JobStage, ValidationError
+from runledger_core import JobEnqueue, JobStage, ValidationError, job_snapshot
 
 
 class FinerDatetime(datetime):
@@ -163,3 +163,25 @@ def test_equal_requests_have_equal_hashes():
     assert first == second
     assert hash(first) == hash(second)
     assert first != JobEnqueue("mail.send", {"n": [2]}, priority=1)
+
+
+def test_a_trace_context_is_copied_and_not_shown():
+    context = {"traceparent": "00-0af7-b7ad-01"}
+    request = JobEnqueue("mail.send", trace_context=context)
+    context["traceparent"] = "changed"
+
+    assert request.trace_context == {"traceparent": "00-0af7-b7ad-01"}
+    assert "0af7" not in repr(request)
+    assert job_snapshot(request) == job_snapshot(JobEnqueue("mail.send"))
+
+
+@pytest.mark.parametrize(
+    "context",
+    ["00-0af7", {"a": 1}, {1: "a"}, {"a": "x" * 3000}, {"a": "b\n"}],
+    ids=["text", "number", "key", "long", "line"],
+)
+def test_a_trace_context_that_cannot_be_stored_is_refused(context):
+    with pytest.raises(ValidationError) as caught:
+        JobEnqueue("mail.send", trace_context=context)
+
+    assert caught.value.code == "job.invalid_trace_context"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from runledger_core import (
+    MAX_DETAIL_BYTES,
     AttemptOutcome,
     DeadLetterReason,
     FailureKind,
@@ -147,3 +148,29 @@ def test_the_time_that_a_failure_asks_for_survives_pickling():
     failure = JobFailure.retryable("a", "b").retry_not_before(timedelta(hours=1))
 
     assert pickle.loads(pickle.dumps(failure)).not_before == timedelta(hours=1)  # noqa: S301
+
+
+def test_a_detail_is_kept_whole_up_to_a_limit():
+    failure = JobFailure.retryable("mail.down", "no")
+
+    assert failure.detail is None
+    assert failure.with_detail("one\ntwo") is failure
+    assert failure.detail == "one\ntwo"
+    assert failure.with_detail("x" * MAX_DETAIL_BYTES).detail == "x" * MAX_DETAIL_BYTES
+
+
+def test_a_long_detail_keeps_its_first_and_its_last_lines():
+    detail = "first line\n" + "é" * 100_000 + "\nlast line"
+
+    kept = JobFailure.retryable("mail.down", "no").with_detail(detail).detail
+
+    assert len(kept.encode()) <= MAX_DETAIL_BYTES
+    assert kept.startswith("first line\n")
+    assert kept.endswith("\nlast line")
+    assert "200021 bytes, the middle is left out" in kept
+
+
+def test_a_detail_holds_nothing_that_cannot_be_stored():
+    failure = JobFailure.retryable("mail.down", "no").with_detail("a\0b\ud800c")
+
+    assert failure.detail == "a\N{REPLACEMENT CHARACTER}b?c"

@@ -16,6 +16,7 @@ from runledger_core import (
     JobStatus,
 )
 from runledger_postgres import (
+    ProgressReport,
     cancel_job,
     claim_jobs,
     complete_job_success,
@@ -31,6 +32,7 @@ from runledger_postgres import (
     pause_job_type,
     reap_expired_leases,
     release_unstarted_claims,
+    report_progress,
     requeue_job,
     sync_job_definitions_exact,
     sync_job_schedules_exact,
@@ -220,6 +222,13 @@ def organization_not_found(host: Any) -> None:
     host.enqueue(JobEnqueue(MAIL, organization_id=uuid4()))
 
 
+def job_is_busy(host: Any) -> None:
+    lease = host.leased()
+    reports = [ProgressReport(lease, stage=stage) for stage in ("one", "two")]
+    [_, refused] = host(report_progress, reports)
+    raise refused
+
+
 def unstarted_claim_release_not_applicable(host: Any) -> None:
     lease = host.leased()
     host(heartbeat_job, lease, lease_seconds=60)
@@ -281,6 +290,7 @@ STORAGE: dict[str, Any] = {
     "db.unexpected_row_count": unexpected_row_count,
     "db.unique_violation": unique_violation,
     "job.already_enqueued": already_enqueued,
+    "job.busy": job_is_busy,
     "job.copy_key_unsupported": lambda host: host(copy_jobs, [KEYED]),
     "job.definition_not_found": lambda host: host(pause_job_type, MAIL),
     "job.definition_not_found_or_disabled": lambda host: host(enqueue_job, REQUEST),

@@ -71,6 +71,7 @@ PURE: dict[str, Any] = {
         timedelta(days=99)
     ),
     "job.invalid_timeout": lambda: JobEnqueue(MAIL, timeout_seconds=0),
+    "job.invalid_trace_context": lambda: JobEnqueue(MAIL, trace_context={"a": 1}),
     "job.output_not_json": lambda: JobCompletion.with_output(NAN),
     "job.payload_not_json": lambda: JobEnqueue(MAIL, NAN),
     "job_definition.invalid_max_attempts": lambda: JobDefinition(MAIL, max_attempts=0),

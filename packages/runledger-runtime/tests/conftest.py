@@ -6,7 +6,7 @@ import inspect
 from collections import defaultdict, deque
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import attrs
@@ -17,7 +17,8 @@ import trio.testing
 
 from runledger_core import JobDefinition, JobStatus, Lease, RunledgerError
 from runledger_postgres import audit_ledger
-from runledger_runtime import JobsConfig, Succeeded
+from runledger_runtime import JobRegistry, JobsConfig, Succeeded
+from runledger_runtime._lifecycle import Lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,8 @@ class FakeJob:
     checkpoint: Any = None
     max_attempts: int = 8
     timeout_seconds: int = 900
+    waited_seconds: float = 0.0
+    trace_context: Any = None
 
 
 @attrs.frozen
@@ -83,6 +86,7 @@ class FakeReapReport:
     retried_count: int = 0
     dead_lettered_count: int = 0
     deferred_count: int = 0
+    reaped: Any = ()
     has_more: bool = False
 
 
@@ -196,6 +200,18 @@ class FakeLedger:
         is_success = isinstance(outcome, Succeeded)
         return FakeSettledJob(JobStatus.SUCCEEDED if is_success else JobStatus.PENDING)
 
+    async def report(self, reports: Any, **_: Any) -> list[RunledgerError | None]:
+        await self._pass("report", list(reports))
+        return [self._answer(each) for each in reports]
+
+    def _answer(self, report: Any) -> RunledgerError | None:
+        if report.lease not in self.held:
+            return RunledgerError("job.lease_owner_mismatch")
+        return self.refused.pop(report.lease.job_id, None)
+
+    async def write_log(self, lines: Any, **_: Any) -> None:
+        await self._pass("write_log", list(lines))
+
     async def reap(self, *, retry: Any, **_: Any) -> FakeReapReport:
         await self._pass("reap", retry)
         return self.reap_reports.popleft() if self.reap_reports else FakeReapReport()
@@ -223,7 +239,7 @@ class FakeLedger:
         await self._pass("withdraw", worker_id)
 
     def is_transient(self, error: RunledgerError) -> bool:
-        return error.code == "db.connection_failed"
+        return error.code in {"db.connection_failed", "job.busy"}
 
     def abandon_calls(self) -> None:
         self.are_calls_abandoned = True
@@ -244,6 +260,12 @@ class FakeLedger:
 def ledger() -> FakeLedger:
     """A ledger in memory."""
     return FakeLedger()
+
+
+@pytest.fixture
+def lifecycle() -> Lifecycle:
+    """A lifecycle that has nobody to tell, and so needs no nursery."""
+    return Lifecycle(cast("trio.Nursery", None), JobRegistry())
 
 
 @pytest.fixture

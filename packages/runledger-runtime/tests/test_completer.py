@@ -28,8 +28,8 @@ def held():
 
 
 @pytest.fixture
-def completer(ledger, held):
-    return Completer(ledger, held, timeout_seconds=30)
+def completer(ledger, held, lifecycle):
+    return Completer(ledger, held, lifecycle, timeout_seconds=30)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from runledger_core import FailureKind, JobCompletion, JobFailure, Lease
 from runledger_runtime import Failed, JobContext, JobRegistry, Succeeded
 from runledger_runtime._execution import Execution
 from runledger_runtime._held_jobs import CancelReason, HeldJobs
+from runledger_runtime._lifecycle import Lifecycle
+from runledger_runtime._reporter import Reporter
 
 LEASE_UNTIL = 1e9
 
@@ -29,6 +31,8 @@ class Claimed:
     checkpoint: object = None
     max_attempts: int = 8
     timeout_seconds: int = 10
+    waited_seconds: float = 0.0
+    trace_context: object = None
 
 
 def claimed(number: int = 1, **values: object) -> Claimed:
@@ -38,14 +42,21 @@ def claimed(number: int = 1, **values: object) -> Claimed:
 class Bench:
     """An execution with its surroundings."""
 
-    def __init__(self, nursery, registry, capacity, *, catches_interrupts):
+    def __init__(
+        self, nursery, ledger, registry, capacity, *, catches_interrupts, observers=()
+    ):
         self.held = HeldJobs(capacity, unsettled_limit=100)
         self.outcomes = {}
+        lifecycle = Lifecycle(nursery, registry, observers)
+        self.reporter = Reporter(ledger, lifecycle, timeout_seconds=30)
+        nursery.start_soon(self.reporter.run)
         self.execution = Execution(
             nursery,
             registry=registry,
             held=self.held,
             settle=self.settle,
+            reporter=self.reporter,
+            lifecycle=lifecycle,
             catches_interrupts=catches_interrupts,
         )
 
@@ -61,17 +72,27 @@ class Bench:
 
 
 @pytest.fixture
-def open_bench():
+def open_bench(ledger):
     @asynccontextmanager
     async def open_bench(
-        handler=None, *, capacity=100, catches_interrupts=True, **settings
+        handler=None,
+        *,
+        capacity=100,
+        catches_interrupts=True,
+        observers=(),
+        **settings,
     ):
         registry = JobRegistry()
         if handler is not None:
             registry.register("test.job", handler, **settings)
         async with trio.open_nursery() as nursery:
             yield Bench(
-                nursery, registry, capacity, catches_interrupts=catches_interrupts
+                nursery,
+                ledger,
+                registry,
+                capacity,
+                catches_interrupts=catches_interrupts,
+                observers=observers,
             )
             nursery.cancel_scope.cancel()
 

@@ -18,8 +18,8 @@ def held():
 
 
 @pytest.fixture
-def keeper(ledger, held):
-    return LeaseKeeper(ledger, held, lease_ttl_seconds=TTL_SECONDS)
+def keeper(ledger, held, lifecycle):
+    return LeaseKeeper(ledger, held, lifecycle, lease_ttl_seconds=TTL_SECONDS)
 
 
 @pytest.fixture

@@ -1,8 +1,16 @@
 """What a handler returns or raises, as the outcome of its attempt."""
 
+from datetime import timedelta
+
 import pytest
 
-from runledger_core import FailureKind, JobCompletion, JobEnqueue, JobFailure
+from runledger_core import (
+    MAX_DETAIL_BYTES,
+    FailureKind,
+    JobCompletion,
+    JobEnqueue,
+    JobFailure,
+)
 from runledger_runtime import JobCancelledError
 from runledger_runtime._outcomes import (
     completion_of,
@@ -95,6 +103,11 @@ def raised(make):
             FailureKind.PANICKED,
             "job.handler_panic",
         ),
+        (
+            ExceptionGroup("g", [OSError(), JobFailure.retryable("a.b", "busy")]),
+            FailureKind.RETRYABLE,
+            "a.b",
+        ),
     ],
     ids=str,
 )
@@ -124,6 +137,75 @@ def test_an_exception_that_cannot_be_shown_is_still_named():
     failure = failure_of_exception(Nasty(), ())
 
     assert "Nasty: its text cannot be shown" in failure.message
+
+
+def failure_of(handler, *arguments):
+    """Return the failure of a handler that raises, as the worker makes it."""
+    try:
+        handler(*arguments)
+    except BaseException as error:  # noqa: BLE001
+        return failure_of_exception(error, ())
+    raise AssertionError
+
+
+def test_the_traceback_goes_along_without_values():
+    def send(secret):
+        try:
+            return {}["key"]
+        except KeyError as error:
+            raise ValueError("no such order") from error
+
+    detail = failure_of(send, "s3cr3t").detail
+
+    assert detail.startswith("Traceback (most recent call last):")
+    assert "KeyError: 'key'" in detail
+    assert "direct cause" in detail
+    assert detail.endswith("ValueError: no such order")
+    assert "s3cr3t" not in detail
+
+
+def test_a_group_keeps_the_tracebacks_of_all_its_members():
+    def send():
+        raise ExceptionGroup(
+            "several", [ValueError("one"), JobFailure.terminal("a", "b")]
+        )
+
+    failure = failure_of(send)
+
+    assert "a" == failure.code
+    assert "ValueError: one" in failure.detail
+    assert "JobFailure" in failure.detail
+
+
+def test_a_failure_that_is_raised_again_and_again_is_not_written_on():
+    shared = JobFailure.terminal("mail.bad", "no").retry_not_before(timedelta(hours=1))
+
+    def send():
+        raise shared
+
+    failure = failure_of(send)
+
+    assert "raise shared" in failure.detail
+    assert (shared.code, shared.message) == (failure.code, failure.message)
+    assert shared.not_before == failure.not_before
+    assert shared.detail is None
+
+
+def test_a_detail_of_the_handler_s_own_is_kept():
+    def send():
+        raise JobFailure.terminal("mail.bad", "no").with_detail("the answer was 550")
+
+    assert "the answer was 550" == failure_of(send).detail
+
+
+def test_endless_recursion_has_a_short_traceback():
+    def fall():
+        fall()
+
+    detail = failure_of(fall).detail
+
+    assert len(detail) <= MAX_DETAIL_BYTES
+    assert "RecursionError" in detail.splitlines()[-1]
 
 
 def test_a_timeout_says_how_long_it_was():

@@ -154,6 +154,39 @@ def test_schedulers_that_are_killed_leave_no_slot_out_and_fire_none_twice(
 
 
 @db
+def test_a_handler_that_swallows_its_cancellation_cannot_keep_the_process(
+    nap, status_of, runledger_database
+):
+    job_id = nap(0, "swallow")
+    settings = {"JOBS_SHUTDOWN_GRACE_SECONDS": "0", "JOBS_CANCEL_GRACE_SECONDS": "0"}
+    with worker(runledger_database, **settings) as process:
+        started(process)
+        process.terminate()
+        _, stderr = process.communicate(timeout=20)
+
+    assert ExitCode.INTERRUPTED == process.returncode, stderr
+    assert f"job {job_id} (swallow) swallows its cancellation" in stderr
+    assert "the shutdown does not come to its end: leaving without it" in stderr
+    assert JobStatus.LEASED is status_of(job_id)
+
+
+@db
+def test_a_handler_that_blocks_trio_cannot_keep_the_process(
+    nap, status_of, runledger_database
+):
+    job_id = nap(0, "block")
+    with worker(runledger_database) as process:
+        started(process)
+        process.terminate()
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+
+    assert ExitCode.INTERRUPTED == process.returncode, stderr
+    assert "the shutdown does not come to its end: leaving without it" in stderr
+    assert JobStatus.LEASED is status_of(job_id)
+
+
+@db
 def test_an_unmigrated_database_is_one_line(runledger_empty_database):
     with worker(runledger_empty_database) as process:
         _, stderr = process.communicate(timeout=20)

@@ -14,7 +14,13 @@ from ._context import JobContext
 from ._cron import CronExpression
 from ._definition import JobDefinition
 from ._enqueue import JobEnqueue
-from ._failures import DeadLetterReason, JobDeadLetterInfo, JobFailure, is_retryable
+from ._failures import (
+    MAX_DETAIL_BYTES,
+    DeadLetterReason,
+    JobDeadLetterInfo,
+    JobFailure,
+    is_retryable,
+)
 from ._firing import (
     MAX_JITTER_SECONDS,
     MISFIRE_GRACE_SECONDS,
@@ -90,6 +96,7 @@ __all__ = [
     "GLOBAL",
     "IDENTIFIER_WHITESPACE",
     "JOB_TRANSITIONS",
+    "MAX_DETAIL_BYTES",
     "MAX_IDENTIFIER_BYTES",
     "MAX_JITTER_SECONDS",
     "MAX_JSON_DEPTH",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - cattrs resolves the hints
+from collections.abc import Mapping  # noqa: TC003 - cattrs resolves the hints
+from datetime import datetime  # noqa: TC003
 from uuid import UUID  # noqa: TC003 - cattrs resolves the hints of attrs classes
 
 import attrs
@@ -12,6 +13,7 @@ from ._instants import check_instant
 from ._json import JsonInput, JsonValue, check_json
 from ._numbers import MIN_INT32, check_whole_number
 from ._statuses import JobStage
+from ._text import check_trace_context
 
 
 def _job_type(value: str) -> str:
@@ -56,6 +58,10 @@ def _stage(value: str | None) -> str | None:
     return None if value is None else check_identifier(value, "stage")
 
 
+def _trace_context(value: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    return None if value is None else check_trace_context(value)
+
+
 @attrs.frozen
 class JobEnqueue:
     """
@@ -77,11 +83,15 @@ class JobEnqueue:
             type and organization answers with the job that exists. A repeat must be
             the same to the letter, also in what it leaves out.
         stage: the first stage; None means ``queued``.
+        trace_context: the trace to which this belongs, as the few short strings that
+            OpenTelemetry's propagators write, at most 2 KiB. It is handed to whoever
+            runs the job, and is no part of the request that a key stands for.
 
     Raises:
         ValidationError: ``identifier.*``, ``job.payload_not_json``,
             ``job.invalid_priority``, ``job.invalid_max_attempts``,
-            ``job.invalid_timeout``, ``job.invalid_next_run_at``.
+            ``job.invalid_timeout``, ``job.invalid_next_run_at``,
+            ``job.invalid_trace_context``.
     """
 
     job_type: str = attrs.field(converter=_job_type)
@@ -106,6 +116,13 @@ class JobEnqueue:
         default=None, converter=_idempotency_key, repr=False, kw_only=True
     )
     stage: str | None = attrs.field(default=None, converter=_stage, kw_only=True)
+    trace_context: Mapping[str, str] | None = attrs.field(
+        default=None,
+        converter=_trace_context,
+        repr=False,
+        hash=False,
+        kw_only=True,
+    )
 
     @property
     def effective_stage(self) -> str:

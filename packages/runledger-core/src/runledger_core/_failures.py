@@ -18,6 +18,9 @@ _RETRYABLE_KINDS = frozenset(
 
 _MILLISECOND = timedelta(milliseconds=1)
 
+MAX_DETAIL_BYTES = 8192
+_DETAIL_HEAD_BYTES = 2048
+
 
 def is_retryable(kind: FailureKind) -> bool:
     """Return whether a failure of this kind is tried again while attempts are left."""
@@ -45,6 +48,8 @@ class JobFailure(Exception):  # noqa: N818 - an outcome that handlers report
     message: str
     not_before: timedelta | datetime | None
     """When the failure itself wants to be tried again at the earliest."""
+    detail: str | None
+    """What to read beside the message: the traceback, kept in the attempt."""
 
     def __init__(self, kind: FailureKind, code: str, message: str) -> None:
         super().__init__(kind, code, message)
@@ -55,6 +60,7 @@ class JobFailure(Exception):  # noqa: N818 - an outcome that handlers report
         self.code = check_identifier(code, "failure code")
         self.message = _storable(message)
         self.not_before = None
+        self.detail = None
 
     @classmethod
     def retryable(cls, code: str, message: str) -> JobFailure:
@@ -98,6 +104,17 @@ class JobFailure(Exception):  # noqa: N818 - an outcome that handlers report
         self.not_before = _not_before(when)
         return self
 
+    def with_detail(self, detail: str) -> JobFailure:
+        """
+        Keep a text of many lines in the attempt, and return this failure.
+
+        A worker does this with the traceback of an exception. Of more than 8 KiB the
+        first and the last lines are kept. Like the message it is stored, so keep
+        secrets out.
+        """
+        self.detail = _shortened(_storable(detail))
+        return self
+
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
 
@@ -109,6 +126,17 @@ def _storable(message: str) -> str:
     """Return the text with what PostgreSQL's text cannot hold replaced."""
     text = str(message).replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.encode(errors="replace").decode()
+
+
+def _shortened(text: str) -> str:
+    """Return at most 8 KiB: the beginning, a note of what is left out, and the end."""
+    whole = text.encode()
+    if len(whole) <= MAX_DETAIL_BYTES:
+        return text
+    note = f"\n... {len(whole)} bytes, the middle is left out ...\n"
+    tail_bytes = MAX_DETAIL_BYTES - _DETAIL_HEAD_BYTES - len(note)
+    head = whole[:_DETAIL_HEAD_BYTES].decode(errors="ignore")
+    return head + note + whole[-tail_bytes:].decode(errors="ignore")
 
 
 def _not_before(when: timedelta | datetime) -> timedelta | datetime | None:

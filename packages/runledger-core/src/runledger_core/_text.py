@@ -1,11 +1,15 @@
-"""Check texts that people write for people: reasons, messages."""
+"""Check texts that are stored as they are: reasons, messages, trace contexts."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from ._identifiers import IDENTIFIER_WHITESPACE
 from .errors import ValidationError
 
 MAX_TEXT_BYTES = 65536
+MAX_TRACE_CONTEXT_BYTES = 2048
+_TRACE_CODE = "job.invalid_trace_context"
 
 
 def check_text(value: object, code: str) -> str:
@@ -32,3 +36,26 @@ def check_text(value: object, code: str) -> str:
     if size > MAX_TEXT_BYTES:
         raise ValidationError(code, f"it has {size} bytes")
     return text
+
+
+def check_trace_context(value: object) -> dict[str, str]:
+    """
+    Return a copy of a mapping of short texts.
+
+    Raises:
+        ValidationError: ``job.invalid_trace_context``.
+    """
+    if not isinstance(value, Mapping):
+        raise ValidationError(_TRACE_CODE, f"it is of type {type(value).__name__}")
+    size = 0
+    for text in (*value.keys(), *value.values()):
+        if not isinstance(text, str):
+            raise ValidationError(
+                _TRACE_CODE, f"it has a part of type {type(text).__name__}"
+            )
+        if not text.isprintable():
+            raise ValidationError(_TRACE_CODE, "it has unprintable characters")
+        size += len(text.encode())
+    if size > MAX_TRACE_CONTEXT_BYTES:
+        raise ValidationError(_TRACE_CODE, f"it has {size} bytes")
+    return dict(value)

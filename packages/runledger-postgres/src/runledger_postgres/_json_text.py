@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from runledger_core import JsonValue
 
-json_text: Callable[[JsonValue], str] = partial(
+json_text: Callable[[JsonValue | Mapping[str, str]], str] = partial(
     json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":")
 )
 """The compact text of a checked value."""
 
 
-def json_text_or_none(value: JsonValue) -> str | None:
+def json_text_or_none(value: JsonValue | Mapping[str, str]) -> str | None:
     """Return the text, or None for None, which the ledger stores as SQL NULL."""
     return None if value is None else json_text(value)

@@ -95,7 +95,12 @@ class JobEnqueueOutcome:
 
 @attrs.frozen
 class ClaimedJob:
-    """A job whose lease the caller holds until ``lease_expires_at``."""
+    """
+    A job whose lease the caller holds until ``lease_expires_at``.
+
+    ``waited_seconds`` is how long it was due before it was leased, ``trace_context``
+    the trace that its enqueue belonged to.
+    """
 
     lease: Lease
     job_type: str
@@ -106,6 +111,8 @@ class ClaimedJob:
     max_attempts: int
     timeout_seconds: int
     lease_expires_at: datetime
+    waited_seconds: float = 0.0
+    trace_context: Mapping[str, str] | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -339,7 +346,11 @@ class JobEventRecord:
 
 @attrs.frozen
 class JobAttemptRecord:
-    """One attempt; ``outcome`` and ``finished_at`` are None while it runs."""
+    """
+    One attempt; ``outcome`` and ``finished_at`` are None while it runs.
+
+    ``error_detail`` is the traceback of an exception, shortened in its middle.
+    """
 
     id: UUID
     job_id: UUID
@@ -352,4 +363,5 @@ class JobAttemptRecord:
     outcome: AttemptOutcome | None = attrs.field(converter=_outcome)
     error_code: str | None
     error_message: str | None = attrs.field(repr=False)
+    error_detail: str | None = attrs.field(repr=False)
     retry_delay_ms: int | None

@@ -11,10 +11,19 @@ from ._asyncio_handlers import asyncio_handler
 from ._asyncio_host import AsyncioHost
 from ._context import JobContext
 from ._exit_code import ExitCode
-from ._handlers import HandlerEntry, JobFunction, JobHandler, JobResult
+from ._handler_ledger import HandlerLedger, LogLine, Report, SavedValue
+from ._handlers import (
+    DeadLetterHook,
+    HandlerEntry,
+    JobFunction,
+    JobHandler,
+    JobResult,
+)
 from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
+from ._log_events import LogEvent
 from ._loop_exit import RuntimeLoopExit
 from ._postgres import PostgresLedger
+from ._recorded_services import RecordedLine, RecordedProgress, RecordedServices
 from ._stop import Stop
 from .catalog import CatalogWorkflowDagBuilder, JobCatalog, JobCatalogDefaults
 from .config import JobsConfig
@@ -27,6 +36,20 @@ from .errors import (
 )
 from .health import Health, LoopHealth, SupervisorPhase
 from .maintenance import run_maintenance_loop
+from .observers import (
+    DeadLettered,
+    HandlerEnd,
+    JobCompletionPersistFailed,
+    JobFailed,
+    JobLeaseLost,
+    JobLeaseReaped,
+    JobLifecycleObserver,
+    JobRunning,
+    JobSucceeded,
+    LeaseLoss,
+    ObservedJob,
+    RetryScheduled,
+)
 from .reaper import run_reaper_loop
 from .registry import JobRegistry
 from .scheduler import run_scheduler_loop
@@ -39,25 +62,46 @@ __all__ = [
     "CatalogWorkflowDagBuilder",
     "ClaimedJob",
     "ConfigError",
+    "DeadLetterHook",
+    "DeadLettered",
     "ExitCode",
     "Failed",
+    "HandlerEnd",
     "HandlerEntry",
+    "HandlerLedger",
     "Health",
     "JobCancelledError",
     "JobCatalog",
     "JobCatalogDefaults",
+    "JobCompletionPersistFailed",
     "JobContext",
+    "JobFailed",
     "JobFunction",
     "JobHandler",
+    "JobLeaseLost",
+    "JobLeaseReaped",
+    "JobLifecycleObserver",
     "JobRegistry",
     "JobResult",
+    "JobRunning",
+    "JobSucceeded",
     "JobsConfig",
+    "LeaseLoss",
     "Ledger",
     "LedgerTimeoutError",
+    "LogEvent",
+    "LogLine",
     "LoopHealth",
+    "ObservedJob",
     "Outcome",
     "PostgresLedger",
+    "RecordedLine",
+    "RecordedProgress",
+    "RecordedServices",
+    "Report",
+    "RetryScheduled",
     "RuntimeLoopExit",
+    "SavedValue",
     "SettledJob",
     "Stop",
     "Succeeded",

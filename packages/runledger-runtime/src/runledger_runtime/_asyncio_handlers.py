@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
+from collections import deque
 from contextlib import suppress
 from contextvars import Context, copy_context
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+import attrs
 import trio
 
 from runledger_core import JobFailure
+
+from ._asyncio_loop import asyncio_loop
+from ._context import JobContext
+from ._handler_services import BridgedServices
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -21,12 +26,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 __all__ = ["asyncio_handler"]
-
-_END_SECONDS: Final = 5.0
-# Each trio run has its own: the host's loop, or a private one.
-_loop_of_run: trio.lowlevel.RunVar[asyncio.AbstractEventLoop] = trio.lowlevel.RunVar(
-    "runledger_asyncio_loop"
-)
 
 
 def asyncio_handler(
@@ -56,27 +55,30 @@ def asyncio_handler(
     async def run_in_asyncio(*args: P.args, **kwargs: P.kwargs) -> T:
         if not trio.lowlevel.in_trio_task():
             return await function(*args, **kwargs)
-        call: _Call[T] = _Call(lambda: function(*args, **kwargs))
+        call: _Call[T] = _Call(partial(function, **kwargs), *args)
         return await call.run()
 
     return run_in_asyncio
 
 
-def use_asyncio_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Let the asyncio handlers of this trio run be run in *loop*."""
-    _loop_of_run.set(loop)
-
-
 class _Call(Generic[T]):
-    """One coroutine that runs in asyncio while a trio task waits for it."""
+    """
+    One coroutine that runs in asyncio while a trio task waits for it.
 
-    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
+    The trio task also does what the coroutine can only have done in trio: so that is
+    done under the job's own scope, and in its context.
+    """
+
+    def __init__(self, function: Callable[..., Awaitable[T]], *args: Any) -> None:
         self._function = function
+        self._args = [self._bridged(each) for each in args]
         self._token = trio.lowlevel.current_trio_token()
         self._context: Context = copy_context()
-        self._loop = _asyncio_loop()
+        self._loop = asyncio_loop()
         self._task: asyncio.Task[None] | None = None
-        self._ended = trio.Event()
+        self._requests: deque[_Request] = deque()
+        self._change = trio.Event()
+        self._is_ended = False
         self._results: list[T] = []
         self._error: BaseException | None = None
 
@@ -84,11 +86,11 @@ class _Call(Generic[T]):
         """Begin it, wait for its end, and cancel it when the waiting is cancelled."""
         self._loop.call_soon_threadsafe(self._begin)
         try:
-            await self._ended.wait()
+            await self._serve()
         except trio.Cancelled:
             self._loop.call_soon_threadsafe(self._cancel)
             with trio.CancelScope(shield=True):
-                await self._ended.wait()
+                await self._serve()
             if isinstance(self._error, asyncio.CancelledError):
                 raise
         if isinstance(self._error, asyncio.CancelledError):
@@ -98,6 +100,33 @@ class _Call(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._results[0]
+
+    async def ask(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Have something done in trio; asyncio's side waits for it."""
+        request = _Request(function)
+        self._token.run_sync_soon(self._accept, request)
+        await request.answer
+
+    def _bridged(self, argument: Any) -> Any:
+        if isinstance(argument, JobContext):
+            services = BridgedServices(argument._services, self.ask)  # noqa: SLF001
+            return attrs.evolve(argument, services=services)
+        return argument
+
+    async def _serve(self) -> None:
+        while not self._is_ended:
+            await self._change.wait()
+            self._change = trio.Event()
+            while self._requests:
+                await self._requests.popleft().run()
+
+    def _accept(self, request: _Request) -> None:
+        self._requests.append(request)
+        self._change.set()
+
+    def _end(self) -> None:
+        self._is_ended = True
+        self._change.set()
 
     def _begin(self) -> None:
         # The loop's thread runs this, and the next two.
@@ -112,55 +141,43 @@ class _Call(Generic[T]):
     async def _run_guarded(self) -> None:
         # A SystemExit that leaves a task would end the application's loop.
         try:
-            self._results.append(await self._function())
+            self._results.append(await self._function(*self._args))
         except BaseException as error:
             self._error = error
             if isinstance(error, KeyboardInterrupt):
                 raise
         finally:
             with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(self._ended.set)
+                self._token.run_sync_soon(self._end)
 
 
-def _asyncio_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop for the handlers of this trio run; start one if there is none."""
-    try:
-        return _loop_of_run.get()
-    except LookupError:
-        pass
-    try:
-        # Trio runs as a guest of this very loop.
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        private = _PrivateLoop()
-        loop = private.loop
-        trio.lowlevel.spawn_system_task(private.keep, name="runledger asyncio loop")
-    use_asyncio_loop(loop)
-    return loop
+class _Request:
+    """Something to be done in trio, made and awaited in asyncio."""
 
+    def __init__(self, function: Callable[[], Awaitable[None]]) -> None:
+        self._function = function
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[None] = self._loop.create_future()
 
-class _PrivateLoop:
-    """An asyncio loop in a thread of its own, as long as the trio run lasts."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._end = asyncio.Event()
-        self._thread = threading.Thread(
-            target=self._run, name="runledger asyncio", daemon=True
-        )
-        self._thread.start()
-
-    async def keep(self) -> None:
-        """End the loop when everything else of the trio run has ended."""
+    async def run(self) -> None:
+        """Do it, and pass on how it ended."""
+        error: BaseException | None = None
         try:
-            await trio.sleep_forever()
+            await self._function()
+        except trio.Cancelled:
+            error = asyncio.CancelledError()
+            raise
+        except BaseException as raised:  # noqa: BLE001 - it is raised in asyncio
+            error = raised
         finally:
-            self.loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(_END_SECONDS)
+            self._loop.call_soon_threadsafe(self._set_answer, error)
 
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(self._wait())
-
-    async def _wait(self) -> None:
-        await self._end.wait()
+    def _set_answer(self, error: BaseException | None) -> None:
+        if self.answer.done():
+            return  # whoever asked was cancelled
+        if isinstance(error, asyncio.CancelledError):
+            self.answer.cancel()
+        elif error is not None:
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(None)

@@ -14,7 +14,7 @@ import trio
 
 from runledger_core import RunledgerError
 
-from ._asyncio_handlers import use_asyncio_loop
+from ._asyncio_loop import use_asyncio_loop
 from ._shutdown import Patience, checked_timeout
 from ._startup import Announcement
 from .errors import SupervisorError

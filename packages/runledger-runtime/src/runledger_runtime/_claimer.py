@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import trio
 
 from runledger_core import RunledgerError
 
+from ._log_events import LogEvent, emit
 from ._ticks import Backoff, spread
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ._ledger import ClaimedJob, Ledger
     from ._stop import Stop
     from .config import JobsConfig
-
-_logger = logging.getLogger("runledger_runtime")
 
 
 class Claimer:
@@ -74,7 +72,12 @@ class Claimer:
         try:
             claimed = await self._claim(limit)
         except RunledgerError as error:
-            _logger.warning("no jobs were claimed; %s", error.internal_message())
+            emit(
+                LogEvent.CLAIM_FAILED,
+                "no jobs were claimed; %s",
+                error.internal_message(),
+                code=error.code,
+            )
             return None
         self._backoff.reset()
         if claimed:

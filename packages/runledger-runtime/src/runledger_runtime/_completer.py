@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -12,6 +11,7 @@ import trio
 from runledger_core import JobFailure, RetryPolicy, RunledgerError
 
 from ._ledger import Failed, Succeeded
+from ._log_events import LogEvent, emit
 from ._ticks import Backoff
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from ._held_jobs import HeldJob, HeldJobs
     from ._ledger import Ledger, Outcome, SettledJob
+    from ._lifecycle import Lifecycle
 
 _BATCH_SIZE: Final = 1000
 _SOON_SECONDS: Final = 1.0
 _NO_RETRY: Final = RetryPolicy()  # terminal failures ask for one and do not use it
-_logger = logging.getLogger("runledger_runtime")
 
 
 class Completer:
@@ -43,10 +43,16 @@ class Completer:
     """
 
     def __init__(
-        self, ledger: Ledger, held: HeldJobs, *, timeout_seconds: float
+        self,
+        ledger: Ledger,
+        held: HeldJobs,
+        lifecycle: Lifecycle,
+        *,
+        timeout_seconds: float,
     ) -> None:
         self._ledger = ledger
         self._held = held
+        self._lifecycle = lifecycle
         self._timeout_seconds = timeout_seconds
         self._waiting: deque[tuple[HeldJob, Outcome]] = deque()
         self._has_waiting = trio.Event()
@@ -87,7 +93,7 @@ class Completer:
                 self._try_again(batch, error)
                 return False
             if len(batch) == 1:
-                self._give_up(batch[0][0], error)
+                self._give_up(*batch[0], error)
                 return True
             half = len(batch) // 2
             is_first_settled = await self._settle(batch[:half])
@@ -100,17 +106,14 @@ class Completer:
         batch: Sequence[tuple[HeldJob, Outcome]],
         results: Sequence[SettledJob | RunledgerError],
     ) -> None:
-        dead_count = 0
         for (job, outcome), result in zip(batch, results, strict=True):
             if isinstance(result, RunledgerError):
                 self._refused(job, outcome, result)
                 continue
             self._held.forget(job)
-            dead_count += result.dead_letter_reason is not None
             if result.next_run_at is not None:
                 self._note_retry(result.next_run_at)
-        if dead_count:
-            _logger.warning("jobs became dead letters: %d", dead_count)
+            self._lifecycle.settled(job, outcome, result)
 
     def _note_retry(self, next_run_at: datetime) -> None:
         # Reckoned with this machine's clock: it decides only when an idle worker that
@@ -127,31 +130,29 @@ class Completer:
             failure = JobFailure.terminal(error.code, error.client_message)
             self.put(job, Failed(job.lease, failure, _NO_RETRY))
             return
-        self._give_up(job, error)
+        self._give_up(job, outcome, error)
 
     def _try_again(
         self, batch: Sequence[tuple[HeldJob, Outcome]], error: RunledgerError
     ) -> None:
         now = trio.current_time()
         alive = [entry for entry in batch if entry[0].lease_until > now]
-        for job, _ in batch:
+        for job, outcome in batch:
             if job.lease_until <= now:
-                self._give_up(job, error)
-        _logger.warning(
+                self._give_up(job, outcome, error)
+        emit(
+            LogEvent.SETTLE_FAILED,
             "outcomes that wait to be settled: %d; %s",
             len(alive),
             error.internal_message(),
+            count=len(alive),
+            code=error.code,
         )
         if alive and not self._waiting:
             self._has_waiting.set()
         self._waiting.extendleft(reversed(alive))
 
-    def _give_up(self, job: HeldJob, error: RunledgerError) -> None:
+    def _give_up(self, job: HeldJob, outcome: Outcome, error: RunledgerError) -> None:
         """Let the lease expire; the job runs again, unless it was settled after all."""
         self._held.forget(job)
-        _logger.warning(
-            "the outcome of job %s, attempt %d, was not settled; %s",
-            job.lease.job_id,
-            job.lease.attempt,
-            error.internal_message(),
-        )
+        self._lifecycle.not_settled(job, outcome, error)

@@ -14,9 +14,9 @@ replaced, and so is a task whose context variables were changed.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -24,9 +24,11 @@ import trio
 from runledger_core import JobCompletion, JobFailure, RetryPolicy
 
 from ._context import JobContext
+from ._handler_services import JobServices
 from ._handler_threads import HandlerThreads
 from ._held_jobs import CancelReason, HeldJob
 from ._ledger import Failed, Outcome, Succeeded
+from ._log_events import LogEvent, emit, is_heard
 from ._outcomes import (
     completion_of,
     failure_of_exception,
@@ -44,10 +46,11 @@ if TYPE_CHECKING:
     from ._handlers import HandlerEntry
     from ._held_jobs import HeldJobs
     from ._ledger import ClaimedJob
+    from ._lifecycle import Lifecycle
+    from ._reporter import Reporter
     from .registry import JobRegistry
 
 _DEFAULT_RETRY: Final = RetryPolicy()
-_logger = logging.getLogger("runledger_runtime")
 
 # For how long a slot task may go on without letting other tasks run.
 _TURN_SECONDS: Final = 0.005
@@ -65,6 +68,8 @@ class Execution:
         registry: the handlers.
         held: where jobs are kept until they are settled.
         settle: takes each job with its outcome.
+        reporter: takes what handlers say meanwhile.
+        lifecycle: is told of beginnings and ends.
         catches_interrupts: whether a KeyboardInterrupt from a handler is an outcome;
             otherwise it goes through.
     """
@@ -76,12 +81,16 @@ class Execution:
         registry: JobRegistry,
         held: HeldJobs,
         settle: Callable[[HeldJob, Outcome], None],
+        reporter: Reporter,
+        lifecycle: Lifecycle,
         catches_interrupts: bool,
     ) -> None:
         self._nursery = nursery
         self._registry = registry
         self._held = held
         self._settle = settle
+        self._reporter = reporter
+        self._lifecycle = lifecycle
         self._passes_through = () if catches_interrupts else (KeyboardInterrupt,)
         self._clock = trio.lowlevel.current_clock()
         self._threads = HandlerThreads(held)
@@ -147,12 +156,17 @@ class Execution:
             failure = not_registered_failure(claimed.job_type)
             return Failed(job.lease, failure, _DEFAULT_RETRY)
         job.begin(scope, self._clock)
+        after = self._lifecycle.begin(job)
+        result: JobCompletion | JobFailure | None = None
         try:
             result = completion_of(await self._call(entry, job))
         except (trio.Cancelled, *self._passes_through):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a handler may raise
-            result = self._failure(error, entry)
+            result = self._failure(error, job, entry)
+        finally:
+            if after is not None:
+                after(result)
         if isinstance(result, JobCompletion):
             return Succeeded(job.lease, result)
         return Failed(job.lease, result, entry.retry)
@@ -172,25 +186,41 @@ class Execution:
             worker_id=lease.worker_id,
             job_type=claimed.job_type,
             checkpoint=claimed.checkpoint,
-            services=job,
+            services=JobServices(job, self._reporter),
         )
         if entry.is_async:
             return await entry.call(context, payload)
         return await self._threads.run(entry.call, context, payload, job=job)
 
-    def _failure(self, error: BaseException, entry: HandlerEntry) -> JobFailure:
+    def _failure(
+        self, error: BaseException, job: HeldJob, entry: HandlerEntry
+    ) -> JobFailure:
         if isinstance(error, BaseExceptionGroup):
             cancellation = only_cancellation(error)
             if cancellation is not None:
                 raise cancellation
-        _logger.debug("a handler of %s failed", entry.job_type, exc_info=error)
+        if is_heard(LogEvent.JOB_HANDLER_RAISED):
+            emit(
+                LogEvent.JOB_HANDLER_RAISED,
+                "the handler of job %s (%s) raised",
+                job.lease.job_id,
+                entry.job_type,
+                error=error,
+                lease=job.lease,
+                job_type=entry.job_type,
+            )
         return failure_of_exception(error, entry.panic_on)
 
     def _end(self, job: HeldJob, outcome: Outcome | None) -> None:
         """Free the slot; settle the outcome, or let the lease expire without one."""
+        if self._lifecycle.is_observed:
+            job.ended_at = self._clock.current_time()
         self._held.end(job)
         if outcome is None:
+            self._lifecycle.abandoned(job)
             self._held.forget(job)
+        elif job.has_reported:
+            self._reporter.end(job, partial(self._settle, job, outcome))
         else:
             self._settle(job, outcome)
 

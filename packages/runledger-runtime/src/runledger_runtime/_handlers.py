@@ -21,6 +21,7 @@ import attrs
 
 from runledger_core import (
     JobCompletion,
+    JobDeadLetterInfo,
     JobFailure,
     JsonInput,
     JsonValue,
@@ -39,8 +40,18 @@ JobFunction: TypeAlias = Callable[[JobContext, Any], Awaitable[JobResult] | JobR
 """A handler: ``async def`` runs in trio, plain ``def`` in a thread."""
 
 
+DeadLetterHook: TypeAlias = Callable[
+    [JobContext, Any, JobDeadLetterInfo], Awaitable[None] | None
+]
+"""Learns that a job is a dead letter: its context, its payload, and what ended it."""
+
+
 class JobHandler(Protocol):
-    """A handler in the form of a class; ``execute`` is async or plain."""
+    """
+    A handler in the form of a class; ``execute`` is async or plain.
+
+    It may also have a method ``on_dead_letter``, which is a `DeadLetterHook`.
+    """
 
     def execute(
         self, context: JobContext, payload: Any
@@ -86,6 +97,8 @@ class HandlerEntry:
         read_payload: makes the payload out of JSON; None if it is raw.
         retry: how long failed jobs wait.
         panic_on: exceptions that are never retried.
+        on_dead_letter: what learns of dead letters; None if nothing does.
+        is_hook_async: whether that returns an awaitable.
     """
 
     job_type: str
@@ -95,6 +108,18 @@ class HandlerEntry:
     read_payload: Callable[[Any], Any] | None
     retry: RetryDelay
     panic_on: tuple[type[BaseException], ...]
+    on_dead_letter: Callable[[JobContext, Any, JobDeadLetterInfo], Any] | None = None
+    is_hook_async: bool = False
+
+    def with_hook(self, hook: DeadLetterHook) -> HandlerEntry:
+        """
+        Return the entry with a dead-letter hook.
+
+        Raises:
+            CatalogError: ``catalog.invalid_handler``.
+        """
+        _check_hook(self.job_type, hook)
+        return attrs.evolve(self, on_dead_letter=hook, is_hook_async=_is_async(hook))
 
 
 def make_entry(
@@ -113,10 +138,11 @@ def make_entry(
         CatalogError: ``catalog.invalid_handler``, ``catalog.invalid_payload_type``.
     """
     checked_type = check_identifier(job_type, "job_type")
-    call = _callable_of(checked_type, handler)
+    instance = _instance_of(checked_type, handler)
+    call = _callable_of(checked_type, instance)
     parameter = _payload_parameter(checked_type, call)
     found_type = payload_type or _payload_type(checked_type, call, parameter)
-    return HandlerEntry(
+    entry = HandlerEntry(
         job_type=checked_type,
         call=call,
         is_async=_is_async(call),
@@ -125,6 +151,21 @@ def make_entry(
         retry=retry,
         panic_on=_checked_classes(checked_type, panic_on),
     )
+    hook = getattr(instance, "on_dead_letter", None)
+    return entry if hook is None else entry.with_hook(hook)
+
+
+def _instance_of(job_type: str, handler: Any) -> Any:
+    """Return the handler, and of a class an instance."""
+    if not isinstance(handler, type):
+        return handler
+    if not hasattr(handler, "execute"):
+        raise _invalid_handler(job_type, f"{handler.__name__} has no execute()")
+    try:
+        return handler()
+    except TypeError as error:
+        detail = "its class cannot be made without arguments; pass an instance"
+        raise _invalid_handler(job_type, detail) from error
 
 
 def check_payload_type(job_type: str, payload_type: type | None) -> None:
@@ -138,15 +179,7 @@ def check_payload_type(job_type: str, payload_type: type | None) -> None:
 
 
 def _callable_of(job_type: str, handler: Any) -> Callable[[JobContext, Any], Any]:
-    """Return what is called, also for a class or an instance of the class form."""
-    if isinstance(handler, type):
-        if not hasattr(handler, "execute"):
-            raise _invalid_handler(job_type, f"{handler.__name__} has no execute()")
-        try:
-            handler = handler()
-        except TypeError as error:
-            detail = "its class cannot be made without arguments; pass an instance"
-            raise _invalid_handler(job_type, detail) from error
+    """Return what is called: the handler itself, or its ``execute``."""
     call = getattr(handler, "execute", handler)
     if not callable(call):
         raise _invalid_handler(job_type, f"it is of type {type(handler).__name__}")
@@ -157,6 +190,14 @@ def _is_async(call: Any) -> bool:
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
         getattr(call, "__call__", None)  # noqa: B004 - asks how, not whether
     )
+
+
+def _check_hook(job_type: str, hook: Any) -> None:
+    try:
+        inspect.signature(hook).bind(None, None, None)
+    except (TypeError, ValueError) as error:
+        detail = "its on_dead_letter does not take context, payload and info"
+        raise _invalid_handler(job_type, detail) from error
 
 
 def _payload_parameter(

@@ -12,7 +12,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from runledger_core import Lease
+    from runledger_core import JsonValue, Lease
 
     from ._ledger import ClaimedJob
 
@@ -42,6 +42,11 @@ class HeldJob:
     Args:
         claimed: what the ledger handed out.
         lease_until: when the lease ends at the latest, on trio's clock.
+
+    Attributes:
+        has_reported: whether the handler said anything that is to be written.
+        ended_at: when the handler ended, if somebody wants to know.
+        checkpoint: what was stored last.
     """
 
     claimed: ClaimedJob
@@ -50,12 +55,25 @@ class HeldJob:
     deadline: float = math.inf
     cancel_reason: CancelReason | None = None
     is_ended: bool = False
+    has_reported: bool = False
+    ended_at: float = math.inf
+    checkpoint: JsonValue = attrs.field(
+        default=attrs.Factory(lambda self: self.claimed.checkpoint, takes_self=True)
+    )
     _now: Callable[[], float] | None = None
 
     @property
     def lease(self) -> Lease:
         """The lease itself."""
         return self.claimed.lease
+
+    @property
+    def duration_seconds(self) -> float:
+        """How long the handler took; 0 if it was not called, or nobody looked."""
+        if math.inf in {self.deadline, self.ended_at}:
+            return 0.0
+        started_at = self.deadline - self.claimed.timeout_seconds
+        return max(0.0, self.ended_at - started_at)
 
     def begin(self, scope: trio.CancelScope, clock: trio.abc.Clock) -> None:
         """Run from now on inside *scope*, for as long as the job's timeout allows."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -10,17 +9,20 @@ import trio
 from runledger_core import RunledgerError
 
 from ._held_jobs import CancelReason
+from ._log_events import LogEvent, emit
 from ._ticks import Backoff
+from .observers import LeaseLoss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._held_jobs import HeldJob, HeldJobs
     from ._ledger import LeaseReport, Ledger
+    from ._lifecycle import Lifecycle
 
 _BEATS_PER_LEASE: Final = 3
 _LONGEST_MARGIN_SECONDS: Final = 5.0
-_logger = logging.getLogger("runledger_runtime")
+_NOT_RENEWED: Final = "its lease could not be renewed in time"
 
 
 class LeaseKeeper:
@@ -37,10 +39,16 @@ class LeaseKeeper:
     """
 
     def __init__(
-        self, ledger: Ledger, held: HeldJobs, *, lease_ttl_seconds: int
+        self,
+        ledger: Ledger,
+        held: HeldJobs,
+        lifecycle: Lifecycle,
+        *,
+        lease_ttl_seconds: int,
     ) -> None:
         self._ledger = ledger
         self._held = held
+        self._lifecycle = lifecycle
         self._ttl_seconds = lease_ttl_seconds
         self._beat_seconds = lease_ttl_seconds / _BEATS_PER_LEASE
         self._margin_seconds = min(lease_ttl_seconds / 10, _LONGEST_MARGIN_SECONDS)
@@ -71,10 +79,13 @@ class LeaseKeeper:
                 timeout_seconds=min(self._beat_seconds, self._seconds_left(jobs)),
             )
         except RunledgerError as error:
-            _logger.warning(
+            emit(
+                LogEvent.LEASES_NOT_RENEWED,
                 "leases that were not renewed: %d; %s",
                 len(jobs),
                 error.internal_message(),
+                count=len(jobs),
+                code=error.code,
             )
             return False
         self._accept(jobs, report, lease_until=asked_at + self._ttl_seconds)
@@ -89,16 +100,16 @@ class LeaseKeeper:
             elif job.is_ended:
                 continue  # it may just have been settled
             elif job.lease in report.canceled:
-                _give_up(job, "it was canceled")
+                self._lifecycle.lease_lost(job, "it was canceled", LeaseLoss.CANCELED)
             else:
-                _give_up(job, "its lease is gone")
+                self._lifecycle.lease_lost(job, "its lease is gone")
 
     def _worth_renewing(self) -> list[HeldJob]:
         """Give up the jobs whose leases are about to end, and return the others."""
         end = trio.current_time() + self._margin_seconds
         for job in self._held:
             if job.lease_until <= end and not job.is_ended:
-                _give_up(job, "its lease could not be renewed in time")
+                self._lifecycle.lease_lost(job, _NOT_RENEWED)
         return [
             job
             for job in self._held
@@ -110,14 +121,3 @@ class LeaseKeeper:
         """Return how long it is until the first of these leases is about to end."""
         first = min(job.lease_until for job in jobs)
         return max(0.0, first - self._margin_seconds - trio.current_time())
-
-
-def _give_up(job: HeldJob, why: str) -> None:
-    if job.cancel_reason is None:
-        _logger.warning(
-            "giving up job %s, attempt %d: %s",
-            job.lease.job_id,
-            job.lease.attempt,
-            why,
-        )
-    job.cancel(CancelReason.LEASE_LOST)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
+from ._handler_ledger import HandlerLedger
 from ._schedule_ledger import ScheduleLedger
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class ClaimedJob(Protocol):
     def max_attempts(self) -> int: ...
     @property
     def timeout_seconds(self) -> int: ...
+    @property
+    def waited_seconds(self) -> float: ...
+    @property
+    def trace_context(self) -> Mapping[str, str] | None: ...
 
 
 @attrs.frozen
@@ -76,6 +81,29 @@ class SettledJob(Protocol):
     def dead_letter_reason(self) -> DeadLetterReason | None: ...
 
 
+class ReapedJob(Protocol):
+    """A job that the reaper took back; payload and checkpoint if it is dead."""
+
+    @property
+    def lease(self) -> Lease: ...
+    @property
+    def job_type(self) -> str: ...
+    @property
+    def organization_id(self) -> UUID | None: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def next_run_at(self) -> datetime | None: ...
+    @property
+    def dead_letter_reason(self) -> DeadLetterReason | None: ...
+    @property
+    def started_without_renewal_heartbeat(self) -> bool: ...
+    @property
+    def payload(self) -> JsonValue: ...
+    @property
+    def checkpoint(self) -> JsonValue: ...
+
+
 class LeaseReport(Protocol):
     """What a heartbeat found; what is neither renewed nor canceled is lost."""
 
@@ -89,6 +117,8 @@ class ReapReport(Protocol):
     """What one pass of the reaper did."""
 
     @property
+    def reaped(self) -> Sequence[ReapedJob]: ...
+    @property
     def retried_count(self) -> int: ...
     @property
     def dead_lettered_count(self) -> int: ...
@@ -98,7 +128,7 @@ class ReapReport(Protocol):
     def has_more(self) -> bool: ...
 
 
-class Ledger(ScheduleLedger, Protocol):
+class Ledger(HandlerLedger, ScheduleLedger, Protocol):
     """
     What the loops ask of the ledger.
 

@@ -13,13 +13,14 @@ from .scheduler import run_scheduler_loop
 from .worker import run_worker_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ._ledger import Ledger
     from ._loop_exit import RuntimeLoopExit
     from ._stop import Stop
     from ._vitals import Vitals
     from .config import JobsConfig
+    from .observers import JobLifecycleObserver
     from .registry import JobRegistry
 
 
@@ -54,6 +55,7 @@ def chosen_loops(
     registry: JobRegistry,
     config: JobsConfig,
     *,
+    observers: Sequence[JobLifecycleObserver],
     stop: Stop,
     vitals: Vitals,
     stop_when_idle: bool,
@@ -68,11 +70,17 @@ def chosen_loops(
 
     loops = []
     if choice.is_worker_enabled:
-        run = partial(run_worker_loop, stop_when_idle=stop_when_idle, vitals=vitals)
+        run = partial(
+            run_worker_loop,
+            observers=observers,
+            stop_when_idle=stop_when_idle,
+            vitals=vitals,
+        )
         worker = made("worker", run, registry)
         loops.append(attrs.evolve(worker, may_complete=stop_when_idle))
     if choice.is_reaper_enabled:
-        loops.append(made("reaper", run_reaper_loop, registry))
+        reap = partial(run_reaper_loop, observers=observers)
+        loops.append(made("reaper", reap, registry))
     if choice.is_scheduler_enabled:
         loops.append(made("scheduler", run_scheduler_loop))
     if config.maintenance_interval_seconds:

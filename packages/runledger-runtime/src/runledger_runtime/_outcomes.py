@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -15,6 +16,7 @@ from runledger_core import (
     is_retryable,
 )
 
+from ._tracebacks import traceback_text
 from .errors import JobCancelledError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _RESULT_CODES: Final = frozenset(
     {
         "job.checkpoint_not_json",
         "job.invalid_completion_progress",
+        "job.invalid_progress",
         "job.output_not_json",
     }
 )
@@ -63,10 +66,17 @@ def failure_of_exception(
 
     An ordinary exception is retried. What is none, exhausted memory or recursion, and
     the classes in *panic_on* are panics. Of an exception group the gravest member
-    counts, so a handler may raise `JobFailure` inside a nursery of its own.
+    counts, and among equals what the handler said itself, so it may raise `JobFailure`
+    inside a nursery of its own. The traceback goes along, that of a group whole.
     """
-    failures = [_failure_of_leaf(leaf, panic_on) for leaf in _leaves(error)]
-    return max(failures, key=_gravity)
+    leaves = list(_leaves(error))
+    failures = [_failure_of_leaf(leaf, panic_on) for leaf in leaves]
+    gravest = max(zip(failures, leaves, strict=True), key=_gravity)[0]
+    detail = traceback_text(error)
+    if detail is None or gravest.detail is not None:
+        return gravest
+    # A copy: a handler may raise one failure of its own again and again.
+    return copy(gravest).with_detail(detail)
 
 
 def timeout_failure(timeout_seconds: int) -> JobFailure:
@@ -118,9 +128,11 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _gravity(failure: JobFailure) -> tuple[bool, bool]:
-    """Order failures: panics above terminal ones above those that are retried."""
-    return failure.kind is FailureKind.PANICKED, not is_retryable(failure.kind)
+def _gravity(known: tuple[JobFailure, BaseException]) -> tuple[bool, bool, bool]:
+    """Order failures: panics, terminal ones, those that are retried, said or not."""
+    failure, leaf = known
+    is_panic = failure.kind is FailureKind.PANICKED
+    return is_panic, not is_retryable(failure.kind), failure is leaf
 
 
 def _described(error: BaseException) -> str:

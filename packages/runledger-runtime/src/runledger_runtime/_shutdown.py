@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 # What cancelled tasks get to unwind, calls under way to be answered.
 ABORT_SECONDS: Final = 1.0
-# What an urgent stop may take from beginning to end, and a stop beyond its phases: a
-# pool whose database is gone needs a while to close.
+# What an urgent stop may take from beginning to end, and a stop beyond its phases: the
+# last words of handlers and hooks, and a pool to close whose database is gone.
 _URGENT_SECONDS: Final = 5.0
-_MARGIN_SECONDS: Final = 15.0
+_MARGIN_SECONDS: Final = 25.0
 _DRAINED_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 1.0
 _FLUSH_SECONDS: Final = 2.0

@@ -19,11 +19,14 @@ from .errors import SupervisorError
 from .scheduler import fire_what_is_due
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ._ledger import Ledger
     from ._loops import Loop, LoopChoice
     from ._stop import Stop
     from ._vitals import Vitals
     from .catalog import JobCatalog
+    from .observers import JobLifecycleObserver
     from .registry import JobRegistry
 
 _logger = logging.getLogger("runledger_runtime")
@@ -39,6 +42,7 @@ class Supervision:
         catalog: the job types.
         registry: the handlers instead.
         choice: which loops run.
+        observers: are told of what becomes of jobs.
         stop: tells them to stop.
         vitals: takes note of how they fare.
     """
@@ -51,6 +55,7 @@ class Supervision:
         catalog: JobCatalog | None,
         registry: JobRegistry | None,
         choice: LoopChoice,
+        observers: Sequence[JobLifecycleObserver],
         stop: Stop,
         vitals: Vitals,
     ) -> None:
@@ -59,6 +64,7 @@ class Supervision:
         self._catalog = catalog
         self._registry = registry
         self._choice = choice
+        self._observers = tuple(observers)
         self._stop = stop
         self._vitals = vitals
         self._failures: list[SupervisorError] = []
@@ -196,6 +202,7 @@ class Supervision:
             self._ledger,
             registry,
             config,
+            observers=self._observers,
             stop=self._stop,
             vitals=self._vitals,
             stop_when_idle=stop_when_idle,

@@ -12,7 +12,7 @@ from .errors import CatalogError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ._handlers import JobFunction, JobHandler
+    from ._handlers import DeadLetterHook, JobFunction, JobHandler
 
 __all__ = ["JobRegistry"]
 
@@ -65,6 +65,18 @@ class JobRegistry:
         if entry.job_type in self._entries:
             raise CatalogError("catalog.duplicate_job_type", entry.job_type)
         self._entries[entry.job_type] = entry
+
+    def on_dead_letter(self, job_type: str, hook: DeadLetterHook) -> None:
+        """
+        Let *hook* learn of dead letters of a type; see `JobCatalog.on_dead_letter`.
+
+        Raises:
+            CatalogError: ``catalog.unknown_job_type``, ``catalog.invalid_handler``.
+        """
+        entry = self._entries.get(job_type)
+        if entry is None:
+            raise CatalogError("catalog.unknown_job_type", repr(job_type)[:100])
+        self._entries[job_type] = entry.with_hook(hook)
 
     def get(self, job_type: str) -> HandlerEntry | None:
         """Return what runs the jobs of a type, None if nothing does."""

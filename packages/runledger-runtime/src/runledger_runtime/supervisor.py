@@ -24,13 +24,14 @@ from ._supervision import Supervision
 from ._vitals import Vitals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from ._ledger import Ledger
     from ._postgres import Pool
     from .catalog import JobCatalog
     from .config import JobsConfig
     from .health import Health
+    from .observers import JobLifecycleObserver
     from .registry import JobRegistry
 
 __all__ = ["Supervisor"]
@@ -64,6 +65,7 @@ class Supervisor:
             hold, if it has any.
         is_scheduler_enabled: whether it also fires schedules; several processes may,
             and there is one job a slot all the same.
+        observers: are told of what becomes of jobs; see `JobLifecycleObserver`.
 
     Raises:
         TypeError: *database* is neither a pool nor a ledger, or there is a registry
@@ -80,6 +82,7 @@ class Supervisor:
         is_worker_enabled: bool = True,
         is_reaper_enabled: bool = True,
         is_scheduler_enabled: bool = True,
+        observers: Sequence[JobLifecycleObserver] = (),
     ) -> None:
         if catalog is not None and registry is not None:
             raise TypeError("a supervisor takes a catalog or a registry, not both")
@@ -96,6 +99,7 @@ class Supervisor:
                 is_reaper_enabled=is_reaper_enabled,
                 is_scheduler_enabled=is_scheduler_enabled,
             ),
+            observers=observers,
             stop=self._stop,
             vitals=self._vitals,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import trio
@@ -12,23 +11,28 @@ from ._completer import Completer
 from ._execution import Execution
 from ._held_jobs import CancelReason, HeldJobs
 from ._lease_keeper import LeaseKeeper
+from ._lifecycle import Lifecycle
+from ._log_events import LogEvent, emit
 from ._loop_exit import RuntimeLoopExit
 from ._presence import Presence
+from ._reporter import Reporter
 from ._vitals import Vitals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ._ledger import Ledger
     from ._stop import Stop
     from .config import JobsConfig
+    from .observers import JobLifecycleObserver
     from .registry import JobRegistry
 
 __all__ = ["run_worker_loop"]
 
 # What an urgent stop leaves for handlers to unwind and for outcomes to be settled.
 _URGENT_SECONDS = 1.0
-_logger = logging.getLogger("runledger_runtime")
+# What was said last, dead-letter hooks and observers have this long at the end.
+_LAST_CALLS_SECONDS = 10.0
 
 
 async def run_worker_loop(
@@ -38,6 +42,7 @@ async def run_worker_loop(
     stop: Stop,
     *,
     stop_when_idle: bool = False,
+    observers: Sequence[JobLifecycleObserver] = (),
     vitals: Vitals | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> RuntimeLoopExit:
@@ -59,6 +64,7 @@ async def run_worker_loop(
         stop_when_idle: also stop as soon as no job of these types is due and none
             runs. A job that failed here counts as due if it is to be tried again
             within a second, but not if it has to wait longer.
+        observers: are told of what becomes of the jobs.
         vitals: the supervisor's notes on how it fares, if there is one.
         task_status: told when the loop has begun.
 
@@ -71,21 +77,31 @@ async def run_worker_loop(
     held = HeldJobs(
         config.max_global_concurrency, unsettled_limit=2 * config.claim_batch_size
     )
-    completer = Completer(ledger, held, timeout_seconds=config.database_timeout_seconds)
-    keeper = LeaseKeeper(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     presence = Presence(ledger, handlers.registered_types, config)
+    timeout_seconds = config.database_timeout_seconds
     notes = Vitals(stop) if vitals is None else vitals
     notes.hold(held)
     async with trio.open_nursery() as nursery:
+        lifecycle = Lifecycle(
+            nursery, handlers, observers, catches_interrupts=stop.catches_interrupts
+        )
+        completer = Completer(ledger, held, lifecycle, timeout_seconds=timeout_seconds)
+        keeper = LeaseKeeper(
+            ledger, held, lifecycle, lease_ttl_seconds=config.lease_ttl_seconds
+        )
+        reporter = Reporter(ledger, lifecycle, timeout_seconds=timeout_seconds)
         execution = Execution(
             nursery,
             registry=handlers,
             held=held,
             settle=completer.put,
+            reporter=reporter,
+            lifecycle=lifecycle,
             catches_interrupts=stop.catches_interrupts,
         )
         nursery.start_soon(completer.run, name="runledger completer")
         nursery.start_soon(keeper.run, name="runledger lease keeper")
+        nursery.start_soon(reporter.run, name="runledger reporter")
         nursery.start_soon(presence.run, name="runledger presence")
         task_status.started()
         claimer = Claimer(ledger, held, execution, handlers.registered_types, config)
@@ -93,6 +109,9 @@ async def run_worker_loop(
         loop_exit = RuntimeLoopExit.COMPLETED if ran_out else RuntimeLoopExit.SHUTDOWN
         if not await _drain(held, config, stop):
             loop_exit = RuntimeLoopExit.INTERRUPTED
+        with stop.patience(_LAST_CALLS_SECONDS):
+            await reporter.flush()
+            await lifecycle.wait_done()
         if held:
             notes.drained()
         nursery.cancel_scope.cancel()
@@ -116,7 +135,12 @@ async def _drain(held: HeldJobs, config: JobsConfig, stop: Stop) -> bool:
 
 async def _cancel_handlers(held: HeldJobs, config: JobsConfig, stop: Stop) -> None:
     cancelled = [job for job in held if not job.is_ended]
-    _logger.warning("cancelling jobs that did not finish in time: %d", len(cancelled))
+    emit(
+        LogEvent.JOBS_CANCELLED,
+        "cancelling jobs that did not finish in time: %d",
+        len(cancelled),
+        count=len(cancelled),
+    )
     for job in cancelled:
         job.cancel(CancelReason.SHUTDOWN)
     seconds = config.cancel_grace_seconds
@@ -125,10 +149,13 @@ async def _cancel_handlers(held: HeldJobs, config: JobsConfig, stop: Stop) -> No
     )
     for job in cancelled:
         if not job.is_ended:
-            _logger.error(
+            emit(
+                LogEvent.JOB_SWALLOWS_CANCELLATION,
                 "job %s (%s) swallows its cancellation and holds up the shutdown",
                 job.lease.job_id,
                 job.claimed.job_type,
+                lease=job.lease,
+                job_type=job.claimed.job_type,
             )
 
 

@@ -37,6 +37,11 @@ FAILURE_CODES = (
         "the worker could not renew its lease and gave the attempt up",
     ),
     _broken(
+        "job.progress_persist_failed",
+        "what the handler reported could not be stored; the job is retried",
+        "read the attempt's error message",
+    ),
+    _broken(
         "job.shutdown_interrupted",
         "the worker shut down before the handler finished",
     ),

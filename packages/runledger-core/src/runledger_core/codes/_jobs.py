@@ -11,6 +11,9 @@ _internal = entry_maker(Layer.POSTGRES, ErrorCategory.INTERNAL)
 _forbidden_or_stored = entry_maker(
     Layer.POSTGRES, ErrorCategory.FORBIDDEN, kind=CodeKind.BOTH
 )
+_invalid_or_stored = entry_maker(
+    Layer.POSTGRES, ErrorCategory.VALIDATION, kind=CodeKind.BOTH
+)
 _malformed_or_stored = entry_maker(
     Layer.CORE, ErrorCategory.VALIDATION, kind=CodeKind.BOTH
 )
@@ -31,7 +34,7 @@ JOB_CODES = (
         "somebody else holds the job or its run at this moment",
         "nothing was written, try again",
     ),
-    _malformed(
+    _malformed_or_stored(
         "job.checkpoint_not_json",
         "the checkpoint is not JSON that PostgreSQL can store",
         _JSON_REMEDY,
@@ -115,7 +118,7 @@ JOB_CODES = (
         "job.invalid_priority",
         "the priority is not a whole number from -2147483648 to 2147483647",
     ),
-    _invalid(
+    _invalid_or_stored(
         "job.invalid_progress",
         "the progress is negative, not whole or above its total",
         "report whole numbers with 0 <= done <= total, stored values included",
@@ -156,6 +159,11 @@ JOB_CODES = (
         "job.invalid_timeout",
         "timeout_seconds is not a whole number from 1 to 2147483647",
     ),
+    _malformed(
+        "job.invalid_trace_context",
+        "the trace context cannot be stored",
+        "pass a mapping of printable texts, 2 KiB at most in all",
+    ),
     _invalid(
         "job.key_scope_ambiguous",
         "an idempotency key belongs to one organization or to none, not to everything",
@@ -179,7 +187,7 @@ JOB_CODES = (
         "job.organization_not_found",
         "the organization of the job does not exist",
     ),
-    _malformed(
+    _malformed_or_stored(
         "job.output_not_json",
         "the output is not JSON that PostgreSQL can store",
         _JSON_REMEDY,

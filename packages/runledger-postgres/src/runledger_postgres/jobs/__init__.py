@@ -24,7 +24,9 @@ from ._explanation import ExplanationReason, JobExplanation
 from ._heartbeat import heartbeat_job
 from ._lease import heartbeat_jobs
 from ._logs import (
+    JobLogLine,
     insert_job_log,
+    insert_job_logs,
     list_job_logs,
 )
 from ._metrics import (
@@ -35,7 +37,13 @@ from ._payloads import (
     update_job_payload_field,
     update_job_payload_uuid_array_field,
 )
-from ._progress import save_checkpoint, update_job_progress
+from ._progress import (
+    Checkpoint,
+    ProgressReport,
+    report_progress,
+    save_checkpoint,
+    update_job_progress,
+)
 from ._reads import (
     get_job_by_id,
     get_job_payload_by_idempotency_key,
@@ -63,16 +71,19 @@ from ._requeue import (
 from ._workers import announce_worker, withdraw_worker
 
 __all__ = [
+    "Checkpoint",
     "DeadLetterCursor",
     "DeadLetterPage",
     "DeadLetterSummary",
     "ExplanationReason",
     "JobDeadLetterRecord",
     "JobExplanation",
+    "JobLogLine",
     "JobLogRecord",
     "JobMetricsRecord",
     "JobSettlement",
     "PayloadUpdate",
+    "ProgressReport",
     "RequeueMismatch",
     "RequeueNotFound",
     "RequeueOutcome",
@@ -97,6 +108,7 @@ __all__ = [
     "heartbeat_job",
     "heartbeat_jobs",
     "insert_job_log",
+    "insert_job_logs",
     "list_dead_letters",
     "list_job_attempts",
     "list_job_events",
@@ -104,6 +116,7 @@ __all__ = [
     "list_jobs",
     "reap_expired_leases",
     "release_unstarted_claims",
+    "report_progress",
     "requeue_job",
     "save_checkpoint",
     "update_job_payload_field",

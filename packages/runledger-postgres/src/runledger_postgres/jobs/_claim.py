@@ -77,4 +77,6 @@ def _claimed(worker_id: str, row: Row) -> ClaimedJob:
         max_attempts=row["max_attempts"],
         timeout_seconds=row["timeout_seconds"],
         lease_expires_at=row["lease_expires_at"],
+        waited_seconds=row["waited_seconds"],
+        trace_context=row["trace_context"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._json_text import json_text
+from .._json_text import json_text, json_text_or_none
 from .._operation import operation
 from .._statements import statement
 from .._steps import copy, one, script
@@ -63,4 +63,5 @@ def _rows(requests: Iterable[JobEnqueue]) -> Iterator[tuple[object, ...]]:
             request.timeout_seconds,
             request.next_run_at,
             request.effective_stage,
+            json_text_or_none(request.trace_context),
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runledger_core import JobStatus, job_snapshot
 
-from .._json_text import json_text
+from .._json_text import json_text, json_text_or_none
 from .._operation import operation
 from .._statements import statement
 from .._steps import rows
@@ -159,6 +159,7 @@ def _request_columns(requests: Sequence[JobEnqueue]) -> dict[str, list[Any]]:
         "idempotency_keys": [r.idempotency_key for r in requests],
         "stages": [r.effective_stage for r in requests],
         "snapshots": [_snapshot_text(r) for r in requests],
+        "trace_contexts": [json_text_or_none(r.trace_context) for r in requests],
     }
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID  # noqa: TC003  attrs resolves these at run time
+
+import attrs
 
 from runledger_core import (
+    JsonValue,
     check_identifier,
     check_json,
     check_text,
@@ -20,14 +24,62 @@ from .._steps import one, rows
 from ._records import JobLogRecord
 
 if TYPE_CHECKING:
-    from uuid import UUID
+    from collections.abc import Sequence
 
     from runledger_core import JsonInput, Scope
 
     from .._steps import Steps
 
 INSERT_JOB_LOG = statement("jobs/insert_job_log")
+INSERT_JOB_LOGS = statement("jobs/insert_job_logs")
 LIST_JOB_LOGS = scoped_statement("jobs/list_job_logs")
+
+_CODE = "job.invalid_log"
+
+
+def _run_number(value: int) -> int:
+    return check_whole_number(value, _CODE, minimum=1, field="run_number")
+
+
+def _attempt(value: int) -> int:
+    return check_whole_number(value, _CODE, minimum=0, field="attempt")
+
+
+def _level(value: str) -> str:
+    return check_identifier(value, "level")
+
+
+def _message(value: str) -> str:
+    return check_text(value, _CODE)
+
+
+def _payload(value: JsonInput) -> JsonValue:
+    return check_json(value, _CODE)
+
+
+def _age_ms(value: int) -> int:
+    return check_whole_number(value, _CODE, minimum=0, field="age_ms")
+
+
+@attrs.frozen(kw_only=True)
+class JobLogLine:
+    """
+    A line for a job's log, and how long ago it was said.
+
+    The age is measured by whoever heard it, on a clock of its own, so that the log has
+    the database's time whatever that clock says.
+
+    Raises:
+        ValidationError: ``job.invalid_log``, ``identifier.*``.
+    """
+
+    job_id: UUID
+    run_number: int = attrs.field(converter=_run_number)
+    attempt: int = attrs.field(converter=_attempt)
+    level: str = attrs.field(converter=_level)
+    message: str = attrs.field(converter=_message, repr=False)
+    payload: JsonValue = attrs.field(factory=dict, converter=_payload, repr=False)
+    age_ms: int = attrs.field(default=0, converter=_age_ms)
 
 
 @operation
@@ -51,19 +103,40 @@ def insert_job_log(
         QueryError: ``job.not_found``.
         ValidationError: ``job.invalid_log``, ``identifier.*``.
     """
-    code = "job.invalid_log"
     row = yield from one(
         INSERT_JOB_LOG,
         job_id=check_uuid(job_id, "job_id"),
-        run_number=check_whole_number(run_number, code, minimum=1, field="run_number"),
-        attempt=None
-        if attempt is None
-        else check_whole_number(attempt, code, minimum=0, field="attempt"),
-        level=check_identifier(level, "level"),
-        message=check_text(message, code),
-        payload=json_text({} if payload is None else check_json(payload, code)),
+        run_number=_run_number(run_number),
+        attempt=None if attempt is None else _attempt(attempt),
+        level=_level(level),
+        message=_message(message),
+        payload=json_text({} if payload is None else _payload(payload)),
     )
     return JobLogRecord(**row)
+
+
+@operation
+def insert_job_logs(lines: Sequence[JobLogLine]) -> Steps[int]:
+    """
+    Add many lines to the logs of jobs, in their order; return how many were added.
+
+    Lines about jobs that are not there are left out. Otherwise as `insert_job_log`,
+    but it waits for nothing, not even a job's deletion.
+    """
+    if not lines:
+        return 0
+    row = yield from one(
+        INSERT_JOB_LOGS,
+        job_ids=[line.job_id for line in lines],
+        run_numbers=[line.run_number for line in lines],
+        attempts=[line.attempt for line in lines],
+        levels=[line.level for line in lines],
+        messages=[line.message for line in lines],
+        payloads=[json_text(line.payload) for line in lines],
+        ages_ms=[line.age_ms for line in lines],
+    )
+    inserted_count: int = row["inserted_count"]
+    return inserted_count
 
 
 @operation

@@ -33,7 +33,8 @@ from runledger_postgres import (
 
 from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
-from ._calls import Pool, PostgresCalls
+from ._calls import Pool
+from ._handler_calls import HandlerCalls
 from ._schedule_calls import ScheduleCalls
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     )
 
     from .._ledger import Ledger, Outcome
+    from ._calls import Pool
 
 # The rest of the package gets what it needs of the storage layer from here.
 __all__ = [
@@ -64,7 +66,7 @@ _CONNECT_SECONDS = 10
 _TOO_LATE = "the claim took longer than its worker waited"
 
 
-class PostgresLedger(ScheduleCalls, PostgresCalls):
+class PostgresLedger(HandlerCalls, ScheduleCalls):
     """
     Call the blocking storage operations from trio, one thread hop for each.
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runledger_core import JobDefinition, RetryPolicy
 
-from .._handlers import JobFunction, JobHandler, check_payload_type, make_entry
+from .._handlers import (
+    DeadLetterHook,
+    JobFunction,
+    JobHandler,
+    check_payload_type,
+    make_entry,
+)
 from ..errors import CatalogError
 from ..registry import JobRegistry
 from ._defaults import JobCatalogDefaults
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from runledger_core import RetryDelay
 
 _Handler = TypeVar("_Handler", bound=JobFunction | JobHandler | type[JobHandler])
+_Hook = TypeVar("_Hook", bound=DeadLetterHook)
 
 
 class JobCatalog(CatalogSyncs):
@@ -202,6 +209,35 @@ class JobCatalog(CatalogSyncs):
             return handler
 
         return bind
+
+    def on_dead_letter(self, job_type: str) -> Callable[[_Hook], _Hook]:
+        """
+        Register the decorated hook, which learns of dead letters of a type.
+
+        It takes the job's context, its payload, and a `JobDeadLetterInfo`. A class
+        handler may have a method ``on_dead_letter`` instead. ``async def`` runs in
+        trio, plain ``def`` in a thread. It is called after the commit, at most once, in
+        the process that recorded the dead letter: the worker, or the reaper when the
+        last attempt's lease expired. It is best effort: it has ten seconds, and a
+        shutdown ends it; what it raises is logged and changes nothing. A payload that
+        does not fit its class is handed over as it was stored.
+
+        Args:
+            job_type: a type of this catalog that has a handler.
+
+        Raises:
+            CatalogError: ``catalog.unknown_job_type``, ``catalog.invalid_handler``.
+        """
+
+        def register(hook: _Hook) -> _Hook:
+            declared = self._known(job_type)
+            if declared.entry is None:
+                detail = f"{job_type} has no handler yet"
+                raise CatalogError("catalog.unknown_job_type", detail)
+            declared.entry = declared.entry.with_hook(hook)
+            return hook
+
+        return register
 
     def to_registry(self) -> JobRegistry:
         """Return the handlers as they are now."""

@@ -12,7 +12,7 @@ from ._job_types import JobTypes
 from ._workflows import CatalogWorkflowDagBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -34,6 +34,7 @@ class CatalogRequests(JobTypes):
         next_run_at: datetime | None = None,
         idempotency_key: str | None = None,
         stage: str | None = None,
+        trace_context: Mapping[str, str] | None = None,
     ) -> JobEnqueue:
         """
         Return the request for one job of the catalog, to be passed to ``enqueue_job``.
@@ -50,6 +51,7 @@ class CatalogRequests(JobTypes):
             next_run_at: see there.
             idempotency_key: see there.
             stage: see there.
+            trace_context: see there.
 
         Raises:
             CatalogError: ``catalog.unknown_job_type``, ``catalog.disabled_job_type``.
@@ -65,6 +67,7 @@ class CatalogRequests(JobTypes):
             next_run_at=next_run_at,
             idempotency_key=idempotency_key,
             stage=stage,
+            trace_context=trace_context,
         )
 
     @overload
@@ -81,6 +84,7 @@ class CatalogRequests(JobTypes):
         next_run_at: datetime | None = None,
         idempotency_key: str | None = None,
         stage: str | None = None,
+        trace_context: Mapping[str, str] | None = None,
     ) -> JobEnqueueOutcome: ...
 
     @overload
@@ -97,6 +101,7 @@ class CatalogRequests(JobTypes):
         next_run_at: datetime | None = None,
         idempotency_key: str | None = None,
         stage: str | None = None,
+        trace_context: Mapping[str, str] | None = None,
     ) -> Coroutine[Any, Any, JobEnqueueOutcome]: ...
 
     def enqueue(
@@ -112,6 +117,7 @@ class CatalogRequests(JobTypes):
         next_run_at: datetime | None = None,
         idempotency_key: str | None = None,
         stage: str | None = None,
+        trace_context: Mapping[str, str] | None = None,
     ) -> JobEnqueueOutcome | Coroutine[Any, Any, JobEnqueueOutcome]:
         """
         Put one job of the catalog on the queue.
@@ -131,6 +137,7 @@ class CatalogRequests(JobTypes):
             next_run_at: see there.
             idempotency_key: see there.
             stage: see there.
+            trace_context: see there.
 
         Raises:
             CatalogError: ``catalog.unknown_job_type``, ``catalog.disabled_job_type``.
@@ -147,6 +154,7 @@ class CatalogRequests(JobTypes):
             next_run_at=next_run_at,
             idempotency_key=idempotency_key,
             stage=stage,
+            trace_context=trace_context,
         )
         return enqueue_job(db, request)
 

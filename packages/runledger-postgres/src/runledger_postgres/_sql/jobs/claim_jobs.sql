@@ -82,7 +82,7 @@ leased AS (
     RETURNING
         q.id, q.job_type, q.organization_id, q.payload, q.checkpoint, q.priority,
         q.run_number, q.attempt, q.max_attempts, q.timeout_seconds, q.next_run_at,
-        q.lease_expires_at
+        q.lease_expires_at, q.trace_context
 ),
 attempt AS (
     INSERT INTO job_attempts (
@@ -112,6 +112,7 @@ event AS (
 )
 SELECT
     id AS job_id, job_type, organization_id, payload, checkpoint, priority, run_number,
-    attempt, max_attempts, timeout_seconds, lease_expires_at
+    attempt, max_attempts, timeout_seconds, lease_expires_at, trace_context,
+    extract(EPOCH FROM now() - next_run_at)::double precision AS waited_seconds
 FROM leased
 ORDER BY priority DESC, next_run_at, id

@@ -38,14 +38,15 @@ settlement AS (
         %(progress_total)s::bigint[],
         %(error_codes)s::text[],
         %(error_messages)s::text[],
+        %(error_details)s::text[],
         %(retry_min_ms)s::integer[],
         %(retry_max_ms)s::integer[],
         %(hints_ms)s::integer[],
         %(hints_at)s::timestamptz[]
     ) WITH ORDINALITY AS s (
         job_id, run_number, attempt, worker_id, outcome, output, checkpoint,
-        progress_done, progress_total, error_code, error_message, retry_min_ms,
-        retry_max_ms, hint_ms, hint_at, position
+        progress_done, progress_total, error_code, error_message, error_detail,
+        retry_min_ms, retry_max_ms, hint_ms, hint_at, position
     )
     LEFT JOIN LATERAL (
         SELECT workflow_run_id
@@ -75,8 +76,8 @@ held AS MATERIALIZED (
         COALESCE(s.progress_done, q.progress_done) AS progress_done,
         COALESCE(s.progress_total, q.progress_total) AS progress_total,
         s.position, s.run_number, s.attempt, s.outcome, s.output, s.error_code,
-        s.error_message, s.retry_min_ms, s.retry_max_ms, s.hint_ms, s.hint_at,
-        s.workflow_run_id
+        s.error_message, s.error_detail, s.retry_min_ms, s.retry_max_ms, s.hint_ms,
+        s.hint_at, s.workflow_run_id
     FROM (
         SELECT *
         FROM settlement
@@ -165,8 +166,8 @@ updated AS (
         q.id, q.job_type, q.organization_id, q.payload, q.stage, q.next_run_at,
         q.progress_done, q.progress_total, q.checkpoint,
         d.position, d.run_number, d.attempt, d.outcome, d.error_code,
-        d.error_message, d.next_status, d.ended_at, d.not_before, d.is_hint_later,
-        d.workflow_run_id,
+        d.error_message, d.error_detail, d.next_status, d.ended_at, d.not_before,
+        d.is_hint_later, d.workflow_run_id,
         -- Whole milliseconds, as far as the column can count them.
         LEAST(
             ceil(extract(EPOCH FROM d.retry_at - d.ended_at) * 1000), 2147483647
@@ -178,6 +179,7 @@ attempt AS (
         outcome = u.outcome::job_failure_kind,
         error_code = u.error_code,
         error_message = u.error_message,
+        error_detail = u.error_detail,
         retry_delay_ms = CASE WHEN u.next_status = 'PENDING' THEN u.retry_delay_ms END
     FROM updated AS u
     WHERE a.job_id = u.id

@@ -8,5 +8,6 @@ CREATE TEMPORARY TABLE runledger_copied_jobs (
     max_attempts integer,
     timeout_seconds integer,
     next_run_at timestamptz,
-    stage text NOT NULL
+    stage text NOT NULL,
+    trace_context jsonb
 )

@@ -23,10 +23,11 @@ request AS MATERIALIZED (
         %(next_runs_at)s::timestamptz[],
         %(idempotency_keys)s::text[],
         %(stages)s::text[],
-        %(snapshots)s::text[]::jsonb[]
+        %(snapshots)s::text[]::jsonb[],
+        %(trace_contexts)s::text[]::jsonb[]
     ) WITH ORDINALITY AS r (
         job_type, organization_id, payload, priority, max_attempts, timeout_seconds,
-        next_run_at, idempotency_key, stage, snapshot, position
+        next_run_at, idempotency_key, stage, snapshot, trace_context, position
     )
 ),
 definition AS MATERIALIZED (
@@ -41,7 +42,8 @@ definition AS MATERIALIZED (
 inserted AS (
     INSERT INTO job_queue (
         id, job_type, organization_id, payload, priority, max_attempts,
-        timeout_seconds, next_run_at, idempotency_key, stage, enqueue_request
+        timeout_seconds, next_run_at, idempotency_key, stage, enqueue_request,
+        trace_context
     )
     SELECT
         r.id, r.job_type, r.organization_id, r.payload,
@@ -49,7 +51,7 @@ inserted AS (
         COALESCE(r.max_attempts, d.max_attempts),
         COALESCE(r.timeout_seconds, d.default_timeout_seconds),
         COALESCE(r.next_run_at, now()),
-        r.idempotency_key, r.stage, r.snapshot
+        r.idempotency_key, r.stage, r.snapshot, r.trace_context
     FROM request AS r
     JOIN definition AS d ON d.job_type = r.job_type
     CROSS JOIN session AS s

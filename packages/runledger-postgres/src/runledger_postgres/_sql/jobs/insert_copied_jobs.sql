@@ -14,7 +14,7 @@ WITH definition AS MATERIALIZED (
 inserted AS (
     INSERT INTO job_queue (
         job_type, organization_id, payload, priority, max_attempts, timeout_seconds,
-        next_run_at, stage
+        next_run_at, stage, trace_context
     )
     SELECT
         c.job_type, c.organization_id, c.payload,
@@ -22,7 +22,8 @@ inserted AS (
         COALESCE(c.max_attempts, d.max_attempts),
         COALESCE(c.timeout_seconds, d.default_timeout_seconds),
         COALESCE(c.next_run_at, now()),
-        c.stage
+        c.stage,
+        c.trace_context
     FROM pg_temp.runledger_copied_jobs AS c
     JOIN definition AS d ON d.job_type = c.job_type
     ORDER BY c.ctid

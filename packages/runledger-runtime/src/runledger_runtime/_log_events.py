@@ -1,0 +1,90 @@
+"""Name what the runtime logs, so that machines can tell it from anything else."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from runledger_core import Lease
+
+_logger = logging.getLogger("runledger_runtime")
+
+
+class LogEvent(StrEnum):
+    """The names; docs/guides/observability.md tells what each means and carries."""
+
+    CLAIM_FAILED = "claim.failed"
+    DEAD_LETTER_HOOK_FAILED = "dead_letter_hook.failed"
+    JOB_DEAD_LETTERED = "job.dead_lettered"
+    JOB_HANDLER_RAISED = "job.handler_raised"
+    JOB_LEASE_LOST = "job.lease_lost"
+    JOB_NOT_SETTLED = "job.not_settled"
+    JOB_RETRIED = "job.retried"
+    JOB_STARTED = "job.started"
+    JOB_SUCCEEDED = "job.succeeded"
+    JOB_SWALLOWS_CANCELLATION = "job.swallows_cancellation"
+    JOBS_CANCELLED = "jobs.cancelled"
+    LEASES_DEFERRED = "leases.deferred"
+    LEASES_NOT_RENEWED = "leases.not_renewed"
+    LEASES_REAPED = "leases.reaped"
+    LOG_LINES_LOST = "log_lines.lost"
+    OBSERVER_FAILED = "observer.failed"
+    OBSERVER_MISSED = "observer.missed"
+    REAP_FAILED = "reap.failed"
+    REPORT_REFUSED = "report.refused"
+    SETTLE_FAILED = "settle.failed"
+
+
+_LEVELS: Final = {
+    LogEvent.JOB_DEAD_LETTERED: logging.WARNING,
+    LogEvent.JOB_HANDLER_RAISED: logging.DEBUG,
+    LogEvent.JOB_RETRIED: logging.INFO,
+    LogEvent.JOB_STARTED: logging.DEBUG,
+    LogEvent.JOB_SUCCEEDED: logging.DEBUG,
+    LogEvent.JOB_SWALLOWS_CANCELLATION: logging.ERROR,
+    LogEvent.LEASES_DEFERRED: logging.ERROR,
+    LogEvent.OBSERVER_FAILED: logging.ERROR,
+    LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
+}
+
+
+def level_of(event: LogEvent) -> int:
+    """Return the level at which an event is logged: warning, unless stated."""
+    return _LEVELS.get(event, logging.WARNING)
+
+
+def is_heard(event: LogEvent) -> bool:
+    """Tell whether anybody listens, for what happens with every job."""
+    return _logger.isEnabledFor(level_of(event))
+
+
+def emit(
+    event: LogEvent,
+    message: str,
+    *arguments: object,
+    lease: Lease | None = None,
+    job_type: str | None = None,
+    error: BaseException | None = None,
+    **fields: object,
+) -> None:
+    """
+    Log an event: a sentence for people, and its name and ids for machines.
+
+    The ids are attributes of the log record, as the standard library's ``extra`` makes
+    them; identifiers are text there, so that every formatter can write them.
+    """
+    extra: dict[str, object] = {"event": event.value, **fields}
+    if lease is not None:
+        extra |= {
+            "job_id": str(lease.job_id),
+            "run_number": lease.run_number,
+            "attempt": lease.attempt,
+            "worker_id": lease.worker_id,
+        }
+    if job_type is not None:
+        extra["job_type"] = job_type
+    _logger.log(
+        level_of(event), message, *arguments, exc_info=error, extra=extra, stacklevel=2
+    )
