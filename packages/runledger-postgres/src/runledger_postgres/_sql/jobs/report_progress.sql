@@ -1,7 +1,7 @@
 -- Write what many handlers report under their live leases: stage, progress, checkpoint.
 -- The same for each as update_job_progress.sql, but for the waiting.
 --
--- Locks job_queue rows in id order (rank 1) and steps over those that somebody else
+-- Locks job_queue rows in id order (rank 2) and steps over those that somebody else
 -- holds, since whoever holds one job's row for a report must not wait for another. Such a
 -- report is answered as busy, and so is one whose job has just changed; whoever repeats
 -- it learns which.
