@@ -6,7 +6,13 @@ from datetime import datetime
 
 import pytest
 
-from runledger_core import CronExpression, JobSchedule, ValidationError
+from runledger_core import (
+    CronExpression,
+    JobSchedule,
+    MisfirePolicy,
+    OverlapPolicy,
+    ValidationError,
+)
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001
 
@@ -30,6 +36,17 @@ def test_a_schedule_is_active_and_exact_unless_it_says_otherwise():
     )
 
 
+def test_missed_slots_give_one_job_and_jobs_may_overlap_unless_it_says_otherwise():
+    schedule = JobSchedule("daily", "mail.send", "0 4 * * *", misfire_policy="SKIP")
+
+    assert MisfirePolicy.SKIP is schedule.misfire_policy
+    assert OverlapPolicy.ALLOW is schedule.overlap_policy
+    assert (
+        MisfirePolicy.ONCE
+        is JobSchedule("daily", "mail.send", "0 4 * * *").misfire_policy
+    )
+
+
 def test_the_payload_template_is_copied_and_stays_out_of_the_repr():
     template = {"secret": [1]}
     schedule = JobSchedule("daily", "mail.send", "0 4 * * *", payload_template=template)
@@ -49,6 +66,10 @@ def test_the_payload_template_is_copied_and_stays_out_of_the_repr():
         ({"job_type": ""}, "identifier.blank"),
         ({"cron": "never"}, "job_schedule.invalid_cron"),
         ({"max_jitter_seconds": 86401}, "job_schedule.invalid_jitter"),
+        ({"misfire_limit": 0}, "job_schedule.invalid_misfire_limit"),
+        ({"misfire_limit": 1001}, "job_schedule.invalid_misfire_limit"),
+        ({"misfire_policy": "TWICE"}, "job_schedule.invalid_policy"),
+        ({"overlap_policy": "ONCE"}, "job_schedule.invalid_policy"),
         ({"payload_template": object()}, "job.payload_not_json"),
         ({"organization_id": "x"}, "identifier.invalid_uuid"),
         ({"created_by_user_id": 1}, "identifier.invalid_uuid"),

@@ -7,12 +7,15 @@ import pytest
 from runledger_core import (
     IDENTIFIER_WHITESPACE,
     MAX_IDENTIFIER_BYTES,
+    MAX_MISFIRE_LIMIT,
     AttemptOutcome,
     DependencyReleaseMode,
     JobDefinition,
     JobEventType,
     JobStage,
     JobStatus,
+    MisfirePolicy,
+    OverlapPolicy,
     StepExecutionKind,
     WorkflowRunStatus,
     WorkflowStepStatus,
@@ -89,3 +92,17 @@ def test_identifiers_are_measured_and_trimmed_alike(ddl):
         escaped = "".join(re.findall(r"'([^']*)'", literal))
         characters = escaped.encode("ascii").decode("unicode_escape")
         assert sorted(IDENTIFIER_WHITESPACE) == sorted(characters)
+
+
+@pytest.mark.parametrize(
+    ("column", "policies"),
+    [("misfire_policy", MisfirePolicy), ("overlap_policy", OverlapPolicy)],
+)
+def test_a_policy_of_schedules_has_the_labels_of_its_check(ddl, column, policies):
+    (labels,) = re.findall(rf"CHECK \({column} IN \(([^)]*)\)\)", ddl)
+
+    assert re.findall(r"'(\w+)'", labels) == list(policies)
+
+
+def test_the_misfire_limit_has_the_bounds_of_its_check(ddl):
+    assert f"CHECK (misfire_limit BETWEEN 1 AND {MAX_MISFIRE_LIMIT})" in ddl

@@ -15,12 +15,20 @@ from runledger_core import (
     WorkflowStepStatus,
     _failures,
     _retry,
+    _schedule_policies,
     _statuses,
     _transitions,
 )
 from runledger_core.codes import _entry
 
-MODULES = (_statuses, _transitions, _failures, _retry, _entry)
+MODULES = (
+    _statuses,
+    _transitions,
+    _failures,
+    _retry,
+    _schedule_policies,
+    _entry,
+)
 ENUMS = [
     (module, name)
     for module in MODULES

@@ -35,6 +35,7 @@ from runledger_postgres import (
     release_unstarted_claims,
     requeue_job,
     sync_job_definitions_exact,
+    sync_job_schedules_exact,
     update_job_progress,
     upsert_job_definition,
     upsert_job_runtime_config,
@@ -340,4 +341,7 @@ STORAGE: dict[str, Any] = {
         sync_job_definitions_exact, [], scope_job_types=[MAIL]
     ),
     "job_schedule.definition_not_found_or_disabled": schedule_of_disabled_definition,
+    "job_schedule.empty_scope": lambda host: host(
+        sync_job_schedules_exact, [], scope_job_types=[]
+    ),
 }

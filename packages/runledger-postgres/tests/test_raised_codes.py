@@ -18,6 +18,7 @@ from runledger_core import (
     JobSchedule,
     Organization,
     RetryPolicy,
+    preview_schedule,
 )
 from runledger_core.codes import CODES, CodeKind
 from runledger_core.migrations import load_migrations
@@ -84,7 +85,14 @@ PURE: dict[str, Any] = {
     "job_schedule.invalid_jitter": lambda: JobSchedule(
         "s", MAIL, "* * * * *", max_jitter_seconds=-1
     ),
+    "job_schedule.invalid_misfire_limit": lambda: JobSchedule(
+        "s", MAIL, "* * * * *", misfire_limit=0
+    ),
     "job_schedule.invalid_name": lambda: JobSchedule(" s", MAIL, "* * * * *"),
+    "job_schedule.invalid_policy": lambda: JobSchedule(
+        "s", MAIL, "* * * * *", misfire_policy="TWICE"
+    ),
+    "job_schedule.invalid_preview_count": lambda: preview_schedule("* * * * *", 0),
     "retry.invalid_policy": lambda: RetryPolicy(base_seconds=-1),
     "schema.vendored_set_invalid": lambda: load_migrations("runledger_nothing"),
 }

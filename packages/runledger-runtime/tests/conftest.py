@@ -92,6 +92,33 @@ class FakeReapReport:
     has_more: bool = False
 
 
+@attrs.frozen(kw_only=True)
+class FakeFireReport:
+    """What a pass over the schedules said."""
+
+    fired: tuple[Any, ...] = ()
+    skipped_count: int = 0
+    deferred: tuple[Any, ...] = ()
+    has_more: bool = False
+    next_due_in_seconds: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class FakePurgeReport:
+    """What a batch of retention said."""
+
+    deleted_jobs: int = 0
+    deleted_runs: int = 0
+    next_cursor: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class FakeGateReport:
+    """What a pass over the gates said."""
+
+    has_more: bool = False
+
+
 @attrs.frozen
 class FakeSettledJob:
     """What settling said."""
@@ -123,6 +150,10 @@ class FakeLedger:
         self.canceled: set[Lease] = set()
         self.busy: set[Lease] = set()
         self.reap_reports: deque[FakeReapReport] = deque()
+        self.fire_reports: deque[FakeFireReport] = deque()
+        self.purge_reports: deque[FakePurgeReport] = deque()
+        self.gate_reports: deque[FakeGateReport] = deque()
+        self.schedules: list[Any] = []
         self.outcomes: dict[UUID, Any] = {}
         self.definitions: list[JobDefinition] = []
         self.calls: defaultdict[str, list[Any]] = defaultdict(list)
@@ -133,6 +164,7 @@ class FakeLedger:
         self.is_asleep = False
         self.next_due_seconds = math.inf
         self.is_closed = False
+        self.are_calls_abandoned = False
 
     def add(
         self, job_type: str = "test.job", payload: Any = None, **values: Any
@@ -249,6 +281,22 @@ class FakeLedger:
         await self._pass("reap", retry)
         return self.reap_reports.popleft() if self.reap_reports else FakeReapReport()
 
+    async def sync_schedules(self, schedules: Any, **_: Any) -> None:
+        await self._pass("sync_schedules", None)
+        self.schedules.extend(schedules)
+
+    async def fire_due_schedules(self, **_: Any) -> FakeFireReport:
+        await self._pass("fire_due_schedules", trio.current_time())
+        return self.fire_reports.popleft() if self.fire_reports else FakeFireReport()
+
+    async def purge_ended(self, **asked: Any) -> FakePurgeReport:
+        await self._pass("purge_ended", asked)
+        return self.purge_reports.popleft() if self.purge_reports else FakePurgeReport()
+
+    async def expire_gate_deadlines(self, **_: Any) -> FakeGateReport:
+        await self._pass("expire_gate_deadlines", trio.current_time())
+        return self.gate_reports.popleft() if self.gate_reports else FakeGateReport()
+
     async def announce(self, *, job_types: Any, **_: Any) -> None:
         await self._pass("announce", list(job_types))
 
@@ -260,6 +308,9 @@ class FakeLedger:
 
     def is_lock_timeout(self, error: RunledgerError) -> bool:
         return error.code == "job.busy"
+
+    def abandon_calls(self) -> None:
+        self.are_calls_abandoned = True
 
     async def aclose(self) -> None:
         self.is_closed = True
@@ -308,3 +359,21 @@ def raises_code() -> Any:
 def reap_report() -> type[FakeReapReport]:
     """Make what a pass of the reaper says."""
     return FakeReapReport
+
+
+@pytest.fixture
+def fire_report() -> type[FakeFireReport]:
+    """Make what a pass over the schedules says."""
+    return FakeFireReport
+
+
+@pytest.fixture
+def purge_report() -> type[FakePurgeReport]:
+    """Make what a batch of retention says."""
+    return FakePurgeReport
+
+
+@pytest.fixture
+def gate_report() -> type[FakeGateReport]:
+    """Make what a pass over the gates says."""
+    return FakeGateReport

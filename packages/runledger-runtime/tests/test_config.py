@@ -13,10 +13,14 @@ VARIABLES = {
     "JOBS_MAX_GLOBAL_CONCURRENCY": ("max_global_concurrency", 32, 1),
     "JOBS_REAPER_INTERVAL_SECONDS": ("reaper_interval_seconds", 15, 1),
     "JOBS_SCHEDULE_POLL_INTERVAL_SECONDS": ("schedule_poll_interval_seconds", 30, 1),
+    "JOBS_MAINTENANCE_INTERVAL_SECONDS": ("maintenance_interval_seconds", 0, 0),
+    "JOBS_RETENTION_HOURS": ("retention_hours", 0, 0),
+    "JOBS_KEYED_RETENTION_HOURS": ("keyed_retention_hours", 0, 0),
     "JOBS_REAPER_RETRY_DELAY_MS": ("reaper_retry_delay_ms", 30000, 1000),
     "JOBS_SHUTDOWN_GRACE_SECONDS": ("shutdown_grace_seconds", 25, 0),
     "JOBS_CANCEL_GRACE_SECONDS": ("cancel_grace_seconds", 5, 0),
     "JOBS_DATABASE_TIMEOUT_SECONDS": ("database_timeout_seconds", 30, 1),
+    "JOBS_STARTUP_WAIT_SECONDS": ("startup_wait_seconds", 0, 0),
 }
 PARAMETERS = [(name, *rest) for name, rest in VARIABLES.items()]
 

@@ -7,12 +7,27 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from runledger_core import EVERYTHING, JobDefinition, JobEnqueue, JobStatus
-from runledger_postgres import enqueue_job, get_job_by_id, upsert_job_definition
+from runledger_core import (
+    EVERYTHING,
+    JobDefinition,
+    JobEnqueue,
+    JobSchedule,
+    JobStatus,
+    MisfirePolicy,
+)
+from runledger_postgres import (
+    enqueue_job,
+    get_job_by_id,
+    list_jobs,
+    upsert_job_definition,
+    upsert_job_schedule,
+)
 from runledger_runtime import ExitCode
 
 WORKER = Path(__file__).with_name("worker_process.py")
@@ -104,6 +119,70 @@ def test_a_second_signal_does_not_wait(nap, status_of, runledger_database):
         _, stderr = process.communicate(timeout=20)
 
     assert ExitCode.INTERRUPTED == process.returncode, stderr
+    assert JobStatus.LEASED is status_of(job_id)
+
+
+@db
+def test_schedulers_that_are_killed_leave_no_slot_out_and_fire_none_twice(
+    runledger_pool, runledger_database
+):
+    upsert_job_definition(runledger_pool, JobDefinition("nap"))
+    schedule = JobSchedule(
+        "every second",
+        "nap",
+        "* * * * * *",
+        payload_template={"seconds": 0},
+        misfire_policy=MisfirePolicy.ALL,
+    )
+    upsert_job_schedule(runledger_pool, schedule)
+    for _ in range(2):
+        with worker(runledger_database) as one, worker(runledger_database) as other:
+            started(one)
+            one.kill()
+            started(other)
+
+    jobs = list_jobs(runledger_pool, scope=EVERYTHING, limit=1000).items
+    found = [
+        get_job_by_id(runledger_pool, job.id, scope=EVERYTHING).payload for job in jobs
+    ]
+    slots = sorted(
+        datetime.fromisoformat(payload["_schedule"]["scheduled_for"])
+        for payload in found
+    )
+    assert 3 <= len(slots)
+    assert {timedelta(seconds=1)} == {b - a for a, b in pairwise(slots)}
+
+
+@db
+def test_a_handler_that_swallows_its_cancellation_cannot_keep_the_process(
+    nap, status_of, runledger_database
+):
+    job_id = nap(0, "swallow")
+    settings = {"JOBS_SHUTDOWN_GRACE_SECONDS": "0", "JOBS_CANCEL_GRACE_SECONDS": "0"}
+    with worker(runledger_database, **settings) as process:
+        started(process)
+        process.terminate()
+        _, stderr = process.communicate(timeout=20)
+
+    assert ExitCode.INTERRUPTED == process.returncode, stderr
+    assert f"job {job_id} (swallow) swallows its cancellation" in stderr
+    assert "the shutdown does not come to its end: leaving without it" in stderr
+    assert JobStatus.LEASED is status_of(job_id)
+
+
+@db
+def test_a_handler_that_blocks_trio_cannot_keep_the_process(
+    nap, status_of, runledger_database
+):
+    job_id = nap(0, "block")
+    with worker(runledger_database) as process:
+        started(process)
+        process.terminate()
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+
+    assert ExitCode.INTERRUPTED == process.returncode, stderr
+    assert "the shutdown does not come to its end: leaving without it" in stderr
     assert JobStatus.LEASED is status_of(job_id)
 
 

@@ -5,6 +5,7 @@ from runledger_runtime import (
     catalog,
     config,
     errors,
+    health,
     observers,
     registry,
     supervisor,
@@ -33,7 +34,7 @@ def test_everything_that_is_imported_into_the_package_is_public():
 
 
 def test_what_a_public_module_offers_the_package_offers_too():
-    modules = [catalog, errors, observers, registry, supervisor, worker]
+    modules = [catalog, errors, health, observers, registry, supervisor, worker]
     offered = {name for module in modules for name in module.__all__}
 
     assert offered <= set(runledger_runtime.__all__)

@@ -22,12 +22,13 @@ def test_the_worker_runs_the_job_of_the_producer(
     runledger_database, runledger_env, tmp_path
 ):
     runledger_env.set("DATABASE_URL", runledger_database)
-    worker, producer = BLOCKS
+    worker, producer, *others = BLOCKS
     program = tmp_path / "worker.py"
     program.write_text(worker, encoding="utf-8")
     names = {"__name__": "worker"}
     exec(compile(worker, str(README), "exec"), names)  # noqa: S102
-    exec(compile(producer, str(README), "exec"), names)  # noqa: S102
+    for block in (producer, *others):
+        exec(compile(block, str(README), "exec"), names)  # noqa: S102
 
     process = subprocess.Popen(
         [sys.executable, str(program)], stdout=subprocess.PIPE, env=os.environ

@@ -49,6 +49,31 @@ async def test_a_request_before_anything_runs_is_not_lost():
     assert scope.cancelled_caught
 
 
+async def test_a_repeat_can_only_shorten_the_time_that_is_allowed(clock):
+    stop = Stop()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop.wait_overdue)
+        await wait_all_tasks_blocked()
+        stop.request(within_seconds=100)
+        await wait_all_tasks_blocked()
+        stop.request(within_seconds=10)
+        stop.request(within_seconds=50)
+
+    assert 9 < trio.current_time() < 11
+
+
+async def test_whoever_listens_is_told_of_every_request():
+    stop = Stop()
+    told = []
+    stop.add_listener(lambda: told.append(stop.is_urgent))
+
+    stop.request()
+    stop.request_urgently()
+
+    assert [False, True] == told
+
+
 async def test_waiting_for_what_was_requested_before_ends_at_once():
     stop = Stop()
     stop.request()

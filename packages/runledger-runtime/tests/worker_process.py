@@ -23,6 +23,20 @@ def plain_nap(context, payload):
         context.raise_if_cancelled()
 
 
+@catalog.job("swallow")
+async def swallow(context, payload):
+    print("napping", flush=True)  # noqa: T201 - tells the test
+    with trio.CancelScope(shield=True):
+        await trio.sleep_forever()
+
+
+@catalog.job("block")
+async def block(context, payload):
+    print("napping", flush=True)  # noqa: T201 - tells the test
+    while True:
+        pass
+
+
 if __name__ == "__main__":
     pool = ConnectionPool(sys.argv[1], min_size=1, max_size=4, open=False)
     sys.exit(Supervisor(pool, catalog=catalog).run())

@@ -11,13 +11,7 @@ from __future__ import annotations
 
 from ._completion import JobCompletion
 from ._context import JobContext
-from ._cron import (
-    MAX_JITTER_SECONDS,
-    CronExpression,
-    jittered_fire_at,
-    next_fire_at,
-    next_fire_at_after_firing,
-)
+from ._cron import CronExpression
 from ._definition import JobDefinition
 from ._enqueue import JobEnqueue
 from ._failures import (
@@ -26,6 +20,16 @@ from ._failures import (
     JobDeadLetterInfo,
     JobFailure,
     is_retryable,
+)
+from ._firing import (
+    MAX_JITTER_SECONDS,
+    MISFIRE_GRACE_SECONDS,
+    Firing,
+    jittered_fire_at,
+    next_fire_at,
+    next_fire_at_after_firing,
+    plan_firing,
+    preview_schedule,
 )
 from ._identifiers import (
     IDENTIFIER_WHITESPACE,
@@ -51,6 +55,7 @@ from ._schedule import (
     JobSchedule,
     check_schedule_name,
 )
+from ._schedule_policies import MAX_MISFIRE_LIMIT, MisfirePolicy, OverlapPolicy
 from ._scopes import (
     EVERYTHING,
     GLOBAL,
@@ -95,7 +100,9 @@ __all__ = [
     "MAX_IDENTIFIER_BYTES",
     "MAX_JITTER_SECONDS",
     "MAX_JSON_DEPTH",
+    "MAX_MISFIRE_LIMIT",
     "MAX_TEXT_BYTES",
+    "MISFIRE_GRACE_SECONDS",
     "OPTIONAL_EVENT_TYPES",
     "WORKFLOW_RUN_TRANSITIONS",
     "WORKFLOW_STEP_TRANSITIONS",
@@ -108,6 +115,7 @@ __all__ = [
     "ErrorCategory",
     "EverythingScope",
     "FailureKind",
+    "Firing",
     "GlobalScope",
     "Jitter",
     "JobCompletion",
@@ -129,7 +137,9 @@ __all__ = [
     "MigrationDifference",
     "MigrationDifferenceKind",
     "MigrationSet",
+    "MisfirePolicy",
     "Organization",
+    "OverlapPolicy",
     "ReferenceRetryPolicy",
     "RetryDelay",
     "RetryPolicy",
@@ -157,4 +167,6 @@ __all__ = [
     "load_migrations",
     "next_fire_at",
     "next_fire_at_after_firing",
+    "plan_firing",
+    "preview_schedule",
 ]

@@ -7,7 +7,10 @@ underneath are public for hosts that run their own trio program.
 
 from __future__ import annotations
 
+from ._asyncio_handlers import asyncio_handler
+from ._asyncio_host import AsyncioHost
 from ._context import JobContext
+from ._exit_code import ExitCode
 from ._handler_ledger import HandlerLedger, LogLine, Report, SavedValue
 from ._handlers import (
     DeadLetterHook,
@@ -22,7 +25,7 @@ from ._loop_exit import RuntimeLoopExit
 from ._postgres import PostgresLedger
 from ._recorded_services import RecordedLine, RecordedProgress, RecordedServices
 from ._stop import Stop
-from .catalog import JobCatalog
+from .catalog import CatalogWorkflowDagBuilder, JobCatalog, JobCatalogDefaults
 from .config import JobsConfig, WakeUpMode
 from .errors import (
     CatalogError,
@@ -31,6 +34,8 @@ from .errors import (
     LedgerTimeoutError,
     SupervisorError,
 )
+from .health import Health, LoopHealth, SupervisorPhase
+from .maintenance import run_maintenance_loop
 from .observers import (
     DeadLettered,
     HandlerEnd,
@@ -47,11 +52,14 @@ from .observers import (
 )
 from .reaper import run_reaper_loop
 from .registry import JobRegistry
-from .supervisor import ExitCode, Supervisor
+from .scheduler import run_scheduler_loop
+from .supervisor import Supervisor
 from .worker import run_worker_loop
 
 __all__ = [
+    "AsyncioHost",
     "CatalogError",
+    "CatalogWorkflowDagBuilder",
     "ClaimedJob",
     "ConfigError",
     "DeadLetterHook",
@@ -61,8 +69,10 @@ __all__ = [
     "HandlerEnd",
     "HandlerEntry",
     "HandlerLedger",
+    "Health",
     "JobCancelledError",
     "JobCatalog",
+    "JobCatalogDefaults",
     "JobCompletionPersistFailed",
     "JobContext",
     "JobFailed",
@@ -81,6 +91,7 @@ __all__ = [
     "LedgerTimeoutError",
     "LogEvent",
     "LogLine",
+    "LoopHealth",
     "ObservedJob",
     "Outcome",
     "PostgresLedger",
@@ -96,7 +107,11 @@ __all__ = [
     "Succeeded",
     "Supervisor",
     "SupervisorError",
+    "SupervisorPhase",
     "WakeUpMode",
+    "asyncio_handler",
+    "run_maintenance_loop",
     "run_reaper_loop",
+    "run_scheduler_loop",
     "run_worker_loop",
 ]

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from typing import TypeAlias
 
     from runledger_core import JsonValue
 
+    from ._context import HandlerServices
     from ._held_jobs import HeldJob
     from ._reporter import Reporter
+
+    Ask: TypeAlias = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 @attrs.frozen
@@ -60,3 +64,30 @@ class JobServices:
         if self._reporter.is_in_this_thread:
             raise RuntimeError("async handlers await save_checkpoint()")
         self._reporter.save_checkpoint_from_thread(self._job, value)
+
+
+class BridgedServices:
+    """
+    Stand between a handler in asyncio and the worker.
+
+    All but one thing may be asked for in any thread.
+
+    Args:
+        services: what the worker does for the handler.
+        ask: has something done in trio, and waits for it.
+    """
+
+    def __init__(self, services: HandlerServices, ask: Ask) -> None:
+        self._services = services
+        self._ask = ask
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._services, name)
+
+    async def save_checkpoint(self, value: JsonValue) -> None:
+        """Have a checkpoint written, and wait until it is."""
+        await self._ask(lambda: self._services.save_checkpoint(value))
+
+    def save_checkpoint_from_thread(self, value: JsonValue) -> None:  # noqa: ARG002
+        """Refuse to block the asyncio loop."""
+        raise RuntimeError("async handlers await save_checkpoint()")

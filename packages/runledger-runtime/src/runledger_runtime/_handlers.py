@@ -174,6 +174,16 @@ def _instance_of(job_type: str, handler: Any) -> Any:
         raise _invalid_handler(job_type, detail) from error
 
 
+def check_payload_type(job_type: str, payload_type: type | None) -> None:
+    """
+    Refuse a payload type that JSON cannot fill.
+
+    Raises:
+        CatalogError: ``catalog.invalid_payload_type``.
+    """
+    _reader(job_type, payload_type)
+
+
 def _callable_of(job_type: str, handler: Any) -> Callable[[JobContext, Any], Any]:
     """Return what is called: the handler itself, or its ``execute``."""
     call = getattr(handler, "execute", handler)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import attrs
 
 from ._handler_ledger import HandlerLedger
+from ._schedule_ledger import ScheduleLedger
 from ._sleep_port import SleepingWorkers
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class ReapReport(Protocol):
     def has_more(self) -> bool: ...
 
 
-class Ledger(HandlerLedger, SleepingWorkers, Protocol):
+class Ledger(HandlerLedger, ScheduleLedger, SleepingWorkers, Protocol):
     """
     What the loops ask of the ledger.
 
@@ -234,6 +235,10 @@ class Ledger(HandlerLedger, SleepingWorkers, Protocol):
 
     def is_lock_timeout(self, error: RunledgerError) -> bool:
         """Tell whether it failed because somebody held a job for too long."""
+        ...
+
+    def abandon_calls(self) -> None:
+        """Wait no longer for calls under way, as if their time had run out."""
         ...
 
     async def aclose(self) -> None:

@@ -17,6 +17,9 @@ from runledger_core import JobFailure
 
 from ._misfits import describe_misfits
 
+SCHEDULE_KEY: Final = "_schedule"
+"""Where the payload of a schedule's job says for which slot it is."""
+
 _COLLECTIONS: Final = (Sequence, AbstractSet)
 _UNIONS: Final = (Union, types.UnionType)
 
@@ -54,14 +57,19 @@ def read_payload_with(payload_type: type) -> Callable[[Any], Any]:
     Return the function that makes a value of *payload_type*, an attrs class, from JSON.
 
     It raises the terminal `JobFailure` ``job.invalid_payload``, which says where the
-    payload does not fit.
+    payload does not fit. What a scheduler adds to a payload is left out, unless the
+    class has a field ``_schedule`` for it.
 
     Raises:
         Exception: whatever cattrs raises for a class that it cannot make from JSON.
     """
     hook = _CONVERTER.get_structure_hook(payload_type)
+    fields = attrs.fields_dict(get_origin(payload_type) or payload_type)
+    takes_slot = SCHEDULE_KEY in fields
 
     def read(value: Any) -> Any:
+        if isinstance(value, dict) and not takes_slot:
+            value = {name: value[name] for name in value if name != SCHEDULE_KEY}
         try:
             return hook(value, payload_type)
         except Exception as error:

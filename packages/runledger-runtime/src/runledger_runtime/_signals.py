@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from ._stop import Stop
+
+_NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
 
 _logger = logging.getLogger("runledger_runtime")
 
@@ -26,15 +30,32 @@ async def watch_signals(
     """
     Request *stop* at the first signal, urgently from the second on.
 
-    Runs until it is cancelled, and leaves the handlers as they were before.
+    The request is made in the signal handler itself, so that it is known even while
+    a job keeps trio from turning. Runs until it is cancelled, and leaves the handlers
+    as they were before.
     """
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+    token = trio.lowlevel.current_trio_token()
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        # No logging here: the interrupted code may be about to write to its stream.
+        token.run_sync_soon(_log_signal, number, stop.is_requested)
+        if stop.is_requested:
+            stop.request_urgently()
+        else:
+            stop.request()
+
+    before = {number: signal.signal(number, handle) for number in _NUMBERS}
+    try:
         task_status.started()
-        async for number in received:
-            name = signal.Signals(number).name
-            if stop.is_requested:
-                _logger.warning("%s again: stopping without waiting for jobs", name)
-                stop.request_urgently()
-            else:
-                _logger.info("%s: no new jobs, waiting for those that run", name)
-                stop.request()
+        await trio.sleep_forever()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _log_signal(number: int, is_repeated: bool) -> None:
+    name = signal.Signals(number).name
+    if is_repeated:
+        _logger.warning("%s again: stopping without waiting for jobs", name)
+    else:
+        _logger.info("%s: no new jobs, waiting for those that run", name)

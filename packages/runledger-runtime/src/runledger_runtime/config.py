@@ -26,6 +26,7 @@ _WAKE_UP_VARIABLE: Final = "JOBS_WAKEUP"
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,100}")
 _MAX_INT32: Final = 2**31 - 1
 _SHOWN_CHARACTERS: Final = 80
+_MAX_RETENTION_HOURS: Final = 24 * 36_525  # a century
 
 
 def _setting(
@@ -95,6 +96,17 @@ class JobsConfig:
             ``JOBS_REAPER_INTERVAL_SECONDS``.
         schedule_poll_interval_seconds: the pause between two passes of the
             scheduler. ``JOBS_SCHEDULE_POLL_INTERVAL_SECONDS``.
+            At the latest then it sees what others have stored; it wakes up by itself
+            when a schedule is due.
+        maintenance_interval_seconds: the pause between two passes of the maintenance
+            loop, which ends gates whose deadline has passed and does what the next two
+            settings ask for; 0, the default, leaves all of that undone.
+            ``JOBS_MAINTENANCE_INTERVAL_SECONDS``.
+        retention_hours: how long jobs and workflow runs are kept after they ended, if
+            they have no idempotency key; 0 keeps them for ever.
+            ``JOBS_RETENTION_HOURS``.
+        keyed_retention_hours: the same for those that have one. A request that is
+            repeated after that is a new one. ``JOBS_KEYED_RETENTION_HOURS``.
         reaper_retry_delay_ms: how long a job waits whose lease expired.
             ``JOBS_REAPER_RETRY_DELAY_MS``, there at least 1000.
         shutdown_grace_seconds: how long a shutdown lets running handlers finish
@@ -105,6 +117,9 @@ class JobsConfig:
         database_timeout_seconds: how long one operation on the database may take,
             waiting for a connection included, before it counts as failed.
             ``JOBS_DATABASE_TIMEOUT_SECONDS``.
+        startup_wait_seconds: how long a start waits for a database that cannot be
+            reached; 0 gives up at once, and leaves trying again to whoever restarts
+            the process. ``JOBS_STARTUP_WAIT_SECONDS``.
     """
 
     worker_id: str = attrs.field(factory=make_worker_id)
@@ -120,12 +135,22 @@ class JobsConfig:
     schedule_poll_interval_seconds: int = _setting(
         30, "JOBS_SCHEDULE_POLL_INTERVAL_SECONDS"
     )
+    maintenance_interval_seconds: int = _setting(
+        0, "JOBS_MAINTENANCE_INTERVAL_SECONDS", minimum=0
+    )
+    retention_hours: int = _setting(
+        0, "JOBS_RETENTION_HOURS", minimum=0, maximum=_MAX_RETENTION_HOURS
+    )
+    keyed_retention_hours: int = _setting(
+        0, "JOBS_KEYED_RETENTION_HOURS", minimum=0, maximum=_MAX_RETENTION_HOURS
+    )
     reaper_retry_delay_ms: int = _setting(
         30_000, "JOBS_REAPER_RETRY_DELAY_MS", clamp=1000
     )
     shutdown_grace_seconds: int = _setting(25, "JOBS_SHUTDOWN_GRACE_SECONDS", minimum=0)
     cancel_grace_seconds: int = _setting(5, "JOBS_CANCEL_GRACE_SECONDS", minimum=0)
     database_timeout_seconds: int = _setting(30, "JOBS_DATABASE_TIMEOUT_SECONDS")
+    startup_wait_seconds: int = _setting(0, "JOBS_STARTUP_WAIT_SECONDS", minimum=0)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> JobsConfig:

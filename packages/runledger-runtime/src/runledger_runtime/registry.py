@@ -55,6 +55,15 @@ class JobRegistry:
             payload_type=payload_type,
             max_concurrency=max_concurrency,
         )
+        self.add(entry)
+
+    def add(self, entry: HandlerEntry) -> None:
+        """
+        Let a handler that was looked at before run the jobs of its type.
+
+        Raises:
+            CatalogError: ``catalog.duplicate_job_type``.
+        """
         if entry.job_type in self._entries:
             raise CatalogError("catalog.duplicate_job_type", entry.job_type)
         self._entries[entry.job_type] = entry

@@ -17,6 +17,7 @@ from ._loop_exit import RuntimeLoopExit
 from ._loop_watch import LoopWatch
 from ._presence import Presence
 from ._reporter import Reporter
+from ._vitals import Vitals
 from ._wake_up import WakeUp
 from .config import WakeUpMode
 
@@ -45,6 +46,7 @@ async def run_worker_loop(
     *,
     stop_when_idle: bool = False,
     observers: Sequence[JobLifecycleObserver] = (),
+    vitals: Vitals | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> RuntimeLoopExit:
     """
@@ -67,6 +69,7 @@ async def run_worker_loop(
             runs. A job that failed here counts as due if it is to be tried again
             within a second, but not if it has to wait longer.
         observers: are told of what becomes of the jobs.
+        vitals: the supervisor's notes on how it fares, if there is one.
         task_status: told when the loop has begun.
 
     Raises:
@@ -84,6 +87,8 @@ async def run_worker_loop(
     timeout_seconds = config.database_timeout_seconds
     watch = LoopWatch(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     wake_up = WakeUp(ledger, held, config.worker_id)
+    notes = Vitals(stop) if vitals is None else vitals
+    notes.hold(held)
     async with trio.open_nursery() as nursery:
         lifecycle = Lifecycle(
             nursery, handlers, observers, catches_interrupts=stop.catches_interrupts
@@ -125,6 +130,8 @@ async def run_worker_loop(
         with stop.patience(_LAST_CALLS_SECONDS):
             await reporter.flush()
             await lifecycle.wait_done()
+        if held:
+            notes.drained()
         nursery.cancel_scope.cancel()
     await presence.end()
     return loop_exit
@@ -138,7 +145,9 @@ async def _drain(held: HeldJobs, config: JobsConfig, stop: Stop) -> bool:
     if not is_complete:
         await _cancel_handlers(held, config, stop)
     seconds = config.database_timeout_seconds
-    await _wait_patiently(held, lambda: not held, seconds=seconds, stop=stop)
+    await _wait_patiently(
+        held, lambda: len(held) == held.active_count, seconds=seconds, stop=stop
+    )
     return is_complete and not held
 
 

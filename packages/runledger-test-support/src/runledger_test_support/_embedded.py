@@ -160,9 +160,33 @@ class EmbeddedServer:
         Crash the server and start it again on the same data and address.
 
         Sessions are cut without a farewell; what was committed is there again.
+
+        Raises:
+            TestSupportError: as from :meth:`start`.
+        """
+        self.crash()
+        self.start()
+
+    def crash(self) -> None:
+        """
+        Crash the server and leave it down, until :meth:`start`. A repeat does nothing.
+
+        Sessions are cut without a farewell, and nobody listens at its address.
         """
         self._end_process()
-        self._launch()
+
+    def start(self) -> None:
+        """
+        Start the server again after :meth:`crash`; it does nothing if it runs.
+
+        Raises:
+            TestSupportError: ``test_support.server_start_failed``, also after
+                :meth:`stop`, which has removed its data.
+        """
+        if self._is_stopped:
+            raise TestSupportError(SERVER_START_FAILED, "the server has been removed")
+        if self.pid is None:
+            self._launch()
 
     def stop(self) -> None:
         """

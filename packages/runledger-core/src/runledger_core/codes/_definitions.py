@@ -45,6 +45,11 @@ DEFINITION_CODES = (
         "an active schedule needs an enabled job definition",
         "upsert or enable the definition, or store the schedule inactive",
     ),
+    _invalid(
+        "job_schedule.empty_scope",
+        "an exact synchronisation of schedules names no job type in its scope",
+        "name the job types whose schedules the catalog speaks for",
+    ),
     _malformed(
         "job_schedule.invalid_cron",
         "the cron expression cannot be read",
@@ -60,7 +65,20 @@ DEFINITION_CODES = (
         "the jitter of the schedule is not from 0 to 86400 seconds",
     ),
     _malformed(
+        "job_schedule.invalid_misfire_limit",
+        "the misfire limit of the schedule is not from 1 to 1000 jobs",
+    ),
+    _malformed(
         "job_schedule.invalid_name",
         "the schedule's name is blank or padded with whitespace",
+    ),
+    _malformed(
+        "job_schedule.invalid_policy",
+        "the schedule has no such policy",
+        "use a member of MisfirePolicy or of OverlapPolicy",
+    ),
+    _malformed(
+        "job_schedule.invalid_preview_count",
+        "a preview shows 1 to 1000 times",
     ),
 )

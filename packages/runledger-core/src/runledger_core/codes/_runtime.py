@@ -16,8 +16,13 @@ RUNTIME_CODES = (
     ),
     _invalid(
         "catalog.duplicate_job_type",
-        "the catalog already has a handler for this job type",
-        "give each handler a job type of its own",
+        "the catalog already has a handler for this job type, or another declaration",
+        "give each handler a job type of its own, and declare it in one place",
+    ),
+    _invalid(
+        "catalog.duplicate_schedule",
+        "the catalog already has a schedule of this name",
+        "give each schedule a name of its own",
     ),
     _invalid(
         "catalog.invalid_concurrency",
@@ -37,7 +42,7 @@ RUNTIME_CODES = (
     _invalid(
         "catalog.unknown_job_type",
         "the catalog has no such job type",
-        "register a handler for it",
+        "register a handler for it, or declare it",
     ),
     _invalid(
         "config.invalid_value",

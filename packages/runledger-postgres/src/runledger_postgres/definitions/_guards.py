@@ -16,17 +16,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._statements import statement
-from .._steps import maybe, one
+from .._steps import maybe, one, rows
 from .._waits import bounded
 from ..errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from .._steps import Steps
 
 FIND_ACTIVE_SCHEDULES = statement("definitions/find_active_schedules")
 LOCK_ENABLED_DEFINITION = statement("definitions/lock_enabled_definition")
+LOCK_ENABLED_DEFINITIONS = statement("definitions/lock_enabled_definitions")
 
 
 def refuse_active_schedules(disabled_types: Sequence[str]) -> Steps[None]:
@@ -58,4 +59,23 @@ def require_enabled_definition(job_type: str) -> Steps[None]:
     if found is None:
         raise QueryError(
             "job_schedule.definition_not_found_or_disabled", f"job type {job_type!r}"
+        )
+
+
+def require_enabled_definitions(job_types: Collection[str]) -> Steps[None]:
+    """
+    Lock the definitions that active schedules need FOR SHARE, by their names.
+
+    Raises:
+        QueryError: ``job_schedule.definition_not_found_or_disabled``.
+    """
+    if not job_types:
+        return
+    wanted = sorted(set(job_types))
+    found = yield from bounded(rows(LOCK_ENABLED_DEFINITIONS, job_types=wanted))
+    missing = set(wanted) - {row["job_type"] for row in found}
+    if missing:
+        named = ", ".join(repr(job_type) for job_type in sorted(missing))
+        raise QueryError(
+            "job_schedule.definition_not_found_or_disabled", f"job types {named}"
         )

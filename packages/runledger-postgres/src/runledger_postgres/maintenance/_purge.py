@@ -47,8 +47,9 @@ def purge_ended(
 
     Events, attempts, logs, dead letters, steps and edges go with them. What has an
     idempotency key stays, because a repeat of its request would run again; with
-    ``keep_keyed=False`` it goes too, and its key is free. A job of a workflow goes with
-    its run, and a run goes whole.
+    ``keep_keyed=False`` it goes too, and its key is free. The key of a schedule's job
+    protects nothing that is over, so such a job always goes. A job of a workflow goes
+    with its run, and a run goes whole.
 
     A batch looks at *limit* jobs and at runs with about *limit* steps (1 to 10,000),
     the longest ended first, and may delete fewer. Call again with the report's

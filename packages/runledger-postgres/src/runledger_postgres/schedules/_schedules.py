@@ -43,11 +43,11 @@ def upsert_job_schedule(schedule: JobSchedule) -> Steps[JobScheduleRecord]:
     """
     Write a schedule by its name.
 
-    Of one that exists, job type, payload template, expression and jitter are replaced;
-    whether it is active and whose it is are kept. Its cursor is kept too, unless the
-    expression changed: then it is *next_fire_at* of the schedule or else the first
-    occurrence from now on the database's clock. A repeat writes nothing. Locks the
-    schedule's row, and then, when it is active, the definition FOR SHARE.
+    Of one that exists, job type, payload template, expression, jitter and policies are
+    replaced; whether it is active and whose it is are kept. Its cursor is kept too,
+    unless the expression changed: then it is *next_fire_at* of the schedule or else
+    the first occurrence from now on the database's clock. A repeat writes nothing.
+    Locks the schedule's row, and then, when it is active, the definition FOR SHARE.
 
     Raises:
         QueryError: ``job_schedule.definition_not_found_or_disabled`` for an active
@@ -58,7 +58,7 @@ def upsert_job_schedule(schedule: JobSchedule) -> Steps[JobScheduleRecord]:
     if row is None:
         row = yield from maybe(GET_ANY_JOB_SCHEDULE, name=schedule.name)
         if row is None or row["job_type"] != schedule.job_type:
-            raise _undefined(schedule)
+            raise undefined(schedule)
     if row["is_active"]:
         yield from require_enabled_definition(row["job_type"])
     return JobScheduleRecord(**row)
@@ -71,9 +71,10 @@ def set_job_schedule_active(
     """
     Activate or deactivate a schedule; None when there is none of this name.
 
-    The cursor is kept: a schedule that was due meanwhile fires once, late, unless
-    ``set_job_schedule_next_fire_at`` moves it. A repeat writes nothing. Locks the
-    schedule's row, and then, to activate it, the definition FOR SHARE.
+    The cursor is kept: what becomes of the slots that passed meanwhile is up to the
+    schedule's misfire policy, unless ``set_job_schedule_next_fire_at`` moves it. A
+    repeat writes nothing. Locks the schedule's row, and then, to activate it, the
+    definition FOR SHARE.
 
     Raises:
         QueryError: ``job_schedule.definition_not_found_or_disabled``.
@@ -99,7 +100,9 @@ def set_job_schedule_next_fire_at(
     """
     Move a schedule's cursor; None when there is none of this name.
 
-    One in the past fires at once. No jitter is added. Locks the schedule's row.
+    One in the past fires at once, also a schedule that was put off after an error. No
+    jitter is added. A slot that has a job already gets no other. Locks the schedule's
+    row.
 
     Raises:
         ValidationError: ``job_schedule.invalid_name``,
@@ -158,12 +161,6 @@ def list_job_schedules(
 
 
 def _values(schedule: JobSchedule, prepared: Row) -> dict[str, object]:
-    first_fire_at = schedule.next_fire_at or next_fire_at(
-        schedule.cron,
-        after=prepared["now"],
-        schedule_id=prepared["schedule_id"],
-        max_jitter_seconds=schedule.max_jitter_seconds,
-    )
     return {
         "schedule_id": prepared["schedule_id"],
         "name": schedule.name,
@@ -172,13 +169,27 @@ def _values(schedule: JobSchedule, prepared: Row) -> dict[str, object]:
         "payload_template": json_text(schedule.payload_template),
         "cron_expr": schedule.cron.text,
         "is_active": schedule.is_active,
-        "next_fire_at": first_fire_at,
+        "next_fire_at": first_fire_at(schedule, prepared),
         "max_jitter_seconds": schedule.max_jitter_seconds,
+        "misfire_policy": schedule.misfire_policy.value,
+        "misfire_limit": schedule.misfire_limit,
+        "overlap_policy": schedule.overlap_policy.value,
         "created_by_user_id": schedule.created_by_user_id,
     }
 
 
-def _undefined(schedule: JobSchedule) -> QueryError:
+def first_fire_at(schedule: JobSchedule, prepared: Row) -> datetime:
+    """Return when a schedule fires first that begins at the prepared time."""
+    return schedule.next_fire_at or next_fire_at(
+        schedule.cron,
+        after=prepared["now"],
+        schedule_id=prepared["schedule_id"],
+        max_jitter_seconds=schedule.max_jitter_seconds,
+    )
+
+
+def undefined(schedule: JobSchedule) -> QueryError:
+    """Return the error for a schedule whose job type has no definition."""
     code = (
         "job_schedule.definition_not_found_or_disabled"
         if schedule.is_active

@@ -9,14 +9,28 @@ from ._ledger import (
     ledger_over,
     sync_job_definitions,
 )
+from ._schedule_calls import (
+    JobEnqueueOutcome,
+    ScheduleSyncReport,
+    enqueue_job,
+    sync_job_definitions_exact,
+    sync_job_schedules,
+    sync_job_schedules_exact,
+)
 
 __all__ = [
     "Asyncio",
     "Blocking",
     "DefinitionSyncReport",
+    "JobEnqueueOutcome",
     "Pool",
     "PostgresCalls",
     "PostgresLedger",
+    "ScheduleSyncReport",
+    "enqueue_job",
     "ledger_over",
     "sync_job_definitions",
+    "sync_job_definitions_exact",
+    "sync_job_schedules",
+    "sync_job_schedules_exact",
 ]

@@ -33,7 +33,9 @@ from runledger_postgres import (
 
 from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
+from ._calls import Pool
 from ._handler_calls import HandlerCalls
+from ._schedule_calls import ScheduleCalls
 from ._sleep_calls import SleepCalls
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _TOO_LATE = "the claim took longer than its worker waited"
 
 
-class PostgresLedger(HandlerCalls, SleepCalls):
+class PostgresLedger(HandlerCalls, ScheduleCalls, SleepCalls):
     """
     Call the blocking storage operations from trio, one thread hop for each.
 

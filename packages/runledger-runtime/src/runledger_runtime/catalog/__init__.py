@@ -1,7 +1,9 @@
-"""The catalog: handlers and definitions of job types in one place."""
+"""The catalog: handlers, definitions and schedules of job types in one place."""
 
 from __future__ import annotations
 
 from ._catalog import JobCatalog
+from ._defaults import JobCatalogDefaults
+from ._workflows import CatalogWorkflowDagBuilder
 
-__all__ = ["JobCatalog"]
+__all__ = ["CatalogWorkflowDagBuilder", "JobCatalog", "JobCatalogDefaults"]

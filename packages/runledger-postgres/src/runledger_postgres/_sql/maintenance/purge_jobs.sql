@@ -1,8 +1,9 @@
 -- Delete ended jobs of a certain age with all that hangs on them. One call looks at a
 -- fixed number of jobs, oldest end first, and says how far it came.
 --
--- Jobs with a key are looked at and left, unless they too may go; a job that belongs to
--- a workflow goes with its run.
+-- Jobs with a key are looked at and left, unless they too may go, or the key is that of a
+-- schedule's slot: nobody repeats that request, for the schedule has moved on. A job that
+-- belongs to a workflow goes with its run.
 -- Locks job_queue rows (rank 2) in id order and steps over those that others hold, so
 -- it waits for nobody. Claims want pending rows, which are none of these.
 WITH examined AS MATERIALIZED (
@@ -21,9 +22,16 @@ held AS MATERIALIZED (
     WHERE q.ctid = ANY (ARRAY(
           SELECT e.row_id
           FROM examined AS e
-          WHERE NOT %(keep_keyed)s OR e.idempotency_key IS NULL
+          WHERE NOT %(keep_keyed)s
+             OR e.idempotency_key IS NULL
+             OR starts_with(e.idempotency_key, 'schedule:')
       ))
       AND q.finished_at < now() - make_interval(secs => %(older_than_seconds)s)
+      AND (
+          NOT %(keep_keyed)s
+          OR q.idempotency_key IS NULL
+          OR q.payload ? '_schedule'
+      )
       AND NOT EXISTS (
           SELECT
           FROM workflow_steps AS s

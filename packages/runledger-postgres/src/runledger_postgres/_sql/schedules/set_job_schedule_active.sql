@@ -1,10 +1,13 @@
 -- Activate or deactivate one schedule; one that is so already is left alone and not
 -- returned. Locks the schedule's row; its definition is locked after it.
 UPDATE job_schedules
-SET is_active = %(is_active)s
+SET is_active = %(is_active)s,
+    deferred_until = NULL
 WHERE name = %(name)s
   AND is_active <> %(is_active)s
 RETURNING
     id, name, job_type, organization_id, payload_template, cron_expr, timezone,
-    is_active, next_fire_at, last_fired_at, max_jitter_seconds, created_by_user_id,
-    created_at, updated_at
+    is_active, next_fire_at, deferred_until, last_fired_at, last_skipped_at,
+    last_job_id, last_error_code, last_error_message, last_error_at,
+    max_jitter_seconds, misfire_policy, misfire_limit, overlap_policy,
+    created_by_user_id, created_at, updated_at

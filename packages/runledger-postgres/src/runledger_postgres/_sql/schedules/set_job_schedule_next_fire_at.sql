@@ -1,8 +1,11 @@
 -- Move the cursor of one schedule. Locks the schedule's row.
 UPDATE job_schedules
-SET next_fire_at = %(next_fire_at)s
+SET next_fire_at = %(next_fire_at)s,
+    deferred_until = NULL
 WHERE name = %(name)s
 RETURNING
     id, name, job_type, organization_id, payload_template, cron_expr, timezone,
-    is_active, next_fire_at, last_fired_at, max_jitter_seconds, created_by_user_id,
-    created_at, updated_at
+    is_active, next_fire_at, deferred_until, last_fired_at, last_skipped_at,
+    last_job_id, last_error_code, last_error_message, last_error_at,
+    max_jitter_seconds, misfire_policy, misfire_limit, overlap_policy,
+    created_by_user_id, created_at, updated_at
