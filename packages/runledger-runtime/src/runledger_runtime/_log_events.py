@@ -16,6 +16,7 @@ class LogEvent(StrEnum):
     """The names; docs/guides/observability.md tells what each means and carries."""
 
     CLAIM_FAILED = "claim.failed"
+    DATABASE_ANSWERS = "database.answers"
     DEAD_LETTER_HOOK_FAILED = "dead_letter_hook.failed"
     JOB_DEAD_LETTERED = "job.dead_lettered"
     JOB_HANDLER_RAISED = "job.handler_raised"
@@ -30,14 +31,21 @@ class LogEvent(StrEnum):
     LEASES_NOT_RENEWED = "leases.not_renewed"
     LEASES_REAPED = "leases.reaped"
     LOG_LINES_LOST = "log_lines.lost"
+    LOOP_FAILED = "loop.failed"
     OBSERVER_FAILED = "observer.failed"
     OBSERVER_MISSED = "observer.missed"
     REAP_FAILED = "reap.failed"
     REPORT_REFUSED = "report.refused"
     SETTLE_FAILED = "settle.failed"
+    SHUTDOWN_ABANDONED = "shutdown.abandoned"
+    SHUTDOWN_OVERDUE = "shutdown.overdue"
+    START_WAITS = "start.waits"
+    SUPERVISOR_ENDED = "supervisor.ended"
+    SUPERVISOR_STARTED = "supervisor.started"
 
 
 _LEVELS: Final = {
+    LogEvent.DATABASE_ANSWERS: logging.INFO,
     LogEvent.JOB_DEAD_LETTERED: logging.WARNING,
     LogEvent.JOB_HANDLER_RAISED: logging.DEBUG,
     LogEvent.JOB_RETRIED: logging.INFO,
@@ -45,7 +53,12 @@ _LEVELS: Final = {
     LogEvent.JOB_SUCCEEDED: logging.DEBUG,
     LogEvent.JOB_SWALLOWS_CANCELLATION: logging.ERROR,
     LogEvent.LEASES_DEFERRED: logging.ERROR,
+    LogEvent.LOOP_FAILED: logging.ERROR,
     LogEvent.OBSERVER_FAILED: logging.ERROR,
+    LogEvent.SHUTDOWN_ABANDONED: logging.CRITICAL,
+    LogEvent.SHUTDOWN_OVERDUE: logging.ERROR,
+    LogEvent.SUPERVISOR_ENDED: logging.INFO,
+    LogEvent.SUPERVISOR_STARTED: logging.INFO,
     LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
 }
 
