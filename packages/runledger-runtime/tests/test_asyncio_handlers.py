@@ -10,7 +10,14 @@ import attrs
 import pytest
 import trio
 
-from runledger_core import FailureKind, JobFailure
+from runledger_core import (
+    EVERYTHING,
+    FailureKind,
+    JobFailure,
+    RetryPolicy,
+    RunledgerError,
+)
+from runledger_postgres import enqueue_job, get_job_by_id, list_job_logs
 from runledger_runtime import (
     ExitCode,
     JobCatalog,
@@ -305,6 +312,69 @@ def test_it_sees_the_context_variables_of_the_program(serve, ledger, catalog):
 
     assert "the host's" == variables.run(serve, body)
     assert ["the host's"] == seen
+
+
+@pytest.mark.db
+def test_what_it_says_is_written_and_its_checkpoint_is_waited_for(
+    runledger_pool, catalog, make_config
+):
+    @catalog.job("files.import", retry=RetryPolicy(base_seconds=0))
+    @asyncio_handler
+    async def import_files(context, payload):
+        context.set_progress(1, 2, stage="importing")
+        context.log("half of it", number=1)
+        if context.attempt == 1:
+            await asyncio.gather(context.save_checkpoint(7), asyncio.sleep(0))
+            raise OSError("locked")
+        with pytest.raises(RuntimeError, match=r"await save_checkpoint"):
+            context.save_checkpoint_from_thread(8)
+        return context.checkpoint
+
+    catalog.sync_definitions(runledger_pool)
+    job_id = enqueue_job(runledger_pool, catalog.job_enqueue("files.import")).job_id
+    config = make_config(poll_interval_ms=5)
+    supervisor = Supervisor(runledger_pool, config, catalog=catalog)
+
+    assert ExitCode.OK is supervisor.run(stop_when_idle=True)
+
+    job = get_job_by_id(runledger_pool, job_id, scope=EVERYTHING)
+    lines = list_job_logs(runledger_pool, job_id, scope=EVERYTHING)
+    assert 7 == job.output
+    assert (1, 2) == (job.progress_done, job.progress_total)
+    assert ["half of it"] * 2 == [line.message for line in lines]
+
+
+def test_a_checkpoint_that_cannot_be_saved_is_its_to_know(work, ledger):
+    @asyncio_handler
+    async def save(context, payload):
+        await context.save_checkpoint(7)
+
+    refusal = RunledgerError("job.checkpoint_not_json")
+    job_id = ledger.add()
+    ledger.refused[job_id] = refusal
+
+    assert FailureKind.RETRYABLE is work(save).kind
+    assert "report" in ledger.calls
+
+
+def test_one_that_is_cancelled_may_save_a_last_checkpoint(ledger, make_config, catalog):
+    config = make_config(shutdown_grace_seconds=0)
+    supervisor = Supervisor(ledger, config, catalog=catalog)
+
+    @catalog.job("test.job")
+    @asyncio_handler
+    async def hurry(context, payload):
+        supervisor.request_shutdown()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await context.save_checkpoint(7)
+
+    ledger.add()
+    supervisor.run()
+
+    (reports,) = ledger.calls["report"]
+    assert [7] == [report.checkpoint.value for report in reports]
 
 
 def test_called_from_asyncio_it_is_the_function_itself():

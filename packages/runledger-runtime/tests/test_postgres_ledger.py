@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 import trio
+import trio.testing
 from psycopg_pool import ConnectionPool
 
 from runledger_core import (
@@ -77,6 +78,30 @@ async def test_a_call_ends_when_its_time_is_up_and_the_next_goes_on(
     assert ledger.is_transient(caught.value)
     report = await ledger.heartbeat([], lease_seconds=60, timeout_seconds=10)
     assert not report.renewed
+
+
+@db
+async def test_calls_that_are_abandoned_end_at_once_and_later_ones_soon(
+    ledger, runledger_pool, job_id
+):
+    ended_after = []
+
+    async def claim():
+        began_at = trio.current_time()
+        with pytest.raises(LedgerTimeoutError):
+            await ledger.claim(**{**CLAIM, "timeout_seconds": 60})
+        ended_after.append(trio.current_time() - began_at)
+
+    with runledger_pool.connection() as blocker:
+        blocker.execute("LOCK TABLE job_queue")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(claim)
+            await trio.testing.wait_all_tasks_blocked()
+            ledger.abandon_calls()
+        await claim()
+
+    assert max(ended_after) < 20
+    await wait_for_threads(ledger)
 
 
 @db

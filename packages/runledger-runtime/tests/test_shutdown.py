@@ -109,7 +109,7 @@ async def test_a_loop_that_ends_by_itself_is_an_error_that_names_it(
 
     monkeypatch.setattr("runledger_runtime._loops.run_reaper_loop", end_at_once)
 
-    with pytest.raises(SupervisorError, match="reaper, by itself") as caught:
+    with pytest.raises(SupervisorError, match="the reaper ended by itself") as caught:
         await supervisor.run_async()
 
     assert "runtime.task_failed" == caught.value.code
@@ -143,7 +143,7 @@ async def test_a_loop_that_fails_cancels_the_body_and_is_raised(supervisor, ledg
             await trio.sleep_forever()
 
     assert "runtime.task_failed" == caught.value.code
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert caught.value.__cause__.subgroup(ZeroDivisionError)
 
 
 async def test_an_exception_of_the_body_comes_after_an_orderly_end(supervisor, ledger):
@@ -268,7 +268,7 @@ async def test_a_timeout_after_a_failure_keeps_the_failure(stuck, ledger):
 
     assert "runtime.shutdown_timeout" == failures[0].code
     assert "runtime.task_failed" == failures[0].__cause__.code
-    assert isinstance(failures[0].__cause__.__cause__, ZeroDivisionError)
+    assert failures[0].__cause__.__cause__.subgroup(ZeroDivisionError)
 
 
 def test_cut_short_is_an_exit_code(ledger, make_config, catalog):

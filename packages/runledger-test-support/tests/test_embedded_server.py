@@ -112,6 +112,24 @@ def test_a_restart_keeps_address_and_data():
         assert ask(dsn, "SELECT value FROM kept") == 1
 
 
+def test_a_crashed_server_stays_down_until_it_is_started():
+    with start_embedded_server() as server:
+        with psycopg.connect(server.dsn, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 1 AS value")
+
+        server.crash()
+        server.crash()
+
+        assert server.pid is None
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(server.dsn)
+        server.start()
+        server.start()
+        assert ask(server.dsn, "SELECT value FROM kept") == 1
+    with pytest.raises(TestSupportError, match="has been removed"):
+        server.start()
+
+
 def test_stopping_twice_does_nothing():
     server = start_embedded_server()
 

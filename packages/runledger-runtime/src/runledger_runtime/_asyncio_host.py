@@ -61,6 +61,7 @@ class AsyncioHost:
         self._vitals = vitals
         self._timeout_seconds = shutdown_timeout_seconds
         self._patience: Patience | None = None
+        self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._change = asyncio.Event()
         self._is_started = False
@@ -84,7 +85,10 @@ class AsyncioHost:
         self._stop.add_listener(self._note_request)
         # The handlers see the context variables of whoever starts this.
         run = partial(copy_context().run, self._run, config)
-        threading.Thread(target=run, name="runledger supervisor", daemon=True).start()
+        self._thread = threading.Thread(
+            target=run, name="runledger supervisor", daemon=True
+        )
+        self._thread.start()
         try:
             while not (self._is_started or self._is_ended):
                 await self._next_change()
@@ -192,6 +196,8 @@ class AsyncioHost:
     def _note_end(self, error: BaseException | None) -> None:
         self._is_ended = True
         self._error = error
+        if self._thread is not None:
+            self._thread.join()  # this was the last thing that it did
         if error is not None and self._body is not None:
             self._has_cancelled_body = True
             self._body.cancel()

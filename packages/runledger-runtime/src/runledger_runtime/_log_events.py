@@ -15,10 +15,12 @@ _logger = logging.getLogger("runledger_runtime")
 class LogEvent(StrEnum):
     """The names; docs/guides/observability.md tells what each means and carries."""
 
-    CLAIM_FAILED = "claim.failed"
     CLAIMS_GIVEN_BACK = "claims.given_back"
     CLAIMS_NOT_GIVEN_BACK = "claims.not_given_back"
+    CLAIM_FAILED = "claim.failed"
+    DATABASE_ANSWERS = "database.answers"
     DEAD_LETTER_HOOK_FAILED = "dead_letter_hook.failed"
+    JOBS_CANCELLED = "jobs.cancelled"
     JOB_DEAD_LETTERED = "job.dead_lettered"
     JOB_HANDLER_RAISED = "job.handler_raised"
     JOB_LEASE_LOST = "job.lease_lost"
@@ -27,12 +29,12 @@ class LogEvent(StrEnum):
     JOB_STARTED = "job.started"
     JOB_SUCCEEDED = "job.succeeded"
     JOB_SWALLOWS_CANCELLATION = "job.swallows_cancellation"
-    JOBS_CANCELLED = "jobs.cancelled"
     LEASES_DEFERRED = "leases.deferred"
     LEASES_NOT_RENEWED = "leases.not_renewed"
     LEASES_REAPED = "leases.reaped"
     LOG_LINES_LOST = "log_lines.lost"
     LOOP_BLOCKED = "loop.blocked"
+    LOOP_FAILED = "loop.failed"
     LOOP_TURNS = "loop.turns"
     NOTIFICATIONS_ARRIVE = "notifications.arrive"
     NOTIFICATIONS_LOST = "notifications.lost"
@@ -43,11 +45,17 @@ class LogEvent(StrEnum):
     REPORT_REFUSED = "report.refused"
     REST_FAILED = "rest.failed"
     SETTLE_FAILED = "settle.failed"
+    SHUTDOWN_ABANDONED = "shutdown.abandoned"
+    SHUTDOWN_OVERDUE = "shutdown.overdue"
+    START_WAITS = "start.waits"
+    SUPERVISOR_ENDED = "supervisor.ended"
+    SUPERVISOR_STARTED = "supervisor.started"
 
 
 _LEVELS: Final = {
     LogEvent.CLAIMS_GIVEN_BACK: logging.INFO,
     LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
+    LogEvent.DATABASE_ANSWERS: logging.INFO,
     LogEvent.JOB_DEAD_LETTERED: logging.WARNING,
     LogEvent.JOB_HANDLER_RAISED: logging.DEBUG,
     LogEvent.JOB_RETRIED: logging.INFO,
@@ -57,6 +65,13 @@ _LEVELS: Final = {
     LogEvent.LEASES_DEFERRED: logging.ERROR,
     LogEvent.NOTIFICATIONS_ARRIVE: logging.INFO,
     LogEvent.OBSERVER_FAILED: logging.ERROR,
+    LogEvent.LOOP_FAILED: logging.ERROR,
+    LogEvent.OBSERVER_FAILED: logging.ERROR,
+    LogEvent.SHUTDOWN_ABANDONED: logging.CRITICAL,
+    LogEvent.SHUTDOWN_OVERDUE: logging.ERROR,
+    LogEvent.SUPERVISOR_ENDED: logging.INFO,
+    LogEvent.SUPERVISOR_STARTED: logging.INFO,
+    LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
 }
 
 

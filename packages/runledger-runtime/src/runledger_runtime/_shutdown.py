@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from ._exit_code import ExitCode
+from ._log_events import LogEvent, emit
 from .errors import ConfigError, SupervisorError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _MARGIN_SECONDS: Final = 25.0
 _DRAINED_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 1.0
 _FLUSH_SECONDS: Final = 2.0
-_logger = logging.getLogger("runledger_runtime")
 
 
 def checked_timeout(seconds: float | None) -> float:
@@ -145,7 +145,10 @@ def _end_process() -> None:
 
 
 def _say_last_words() -> None:
-    _logger.critical("the shutdown does not come to its end: leaving without it")
+    emit(
+        LogEvent.SHUTDOWN_ABANDONED,
+        "the shutdown does not come to its end: leaving without it",
+    )
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import trio
 
 from runledger_core import RunledgerError
 
+from ._log_events import LogEvent, emit
 from ._ticks import Backoff
 from .errors import SupervisorError
 from .registry import JobRegistry
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ._stop import Stop
     from .catalog import JobCatalog
     from .config import JobsConfig
-
-_logger = logging.getLogger("runledger_runtime")
 
 
 def registry_of(
@@ -82,10 +80,12 @@ async def meet_database(
             seconds_left = deadline - trio.current_time()
             if seconds_left <= 0 or not ledger.is_transient(error):
                 raise
-            _logger.warning(
+            emit(
+                LogEvent.START_WAITS,
                 "cannot start yet, trying for another %.0f seconds; %s",
                 seconds_left,
                 error.internal_message(),
+                code=error.code,
             )
             pause_seconds = min(backoff.next_pause(), seconds_left)
         else:

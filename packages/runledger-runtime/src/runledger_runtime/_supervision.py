@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import trio
 
 from runledger_core import RunledgerError
 
+from ._log_events import LogEvent, emit
 from ._loop_exit import RuntimeLoopExit
 from ._loops import chosen_loops
 from ._shutdown import ABORT_SECONDS
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from .catalog import JobCatalog
     from .observers import JobLifecycleObserver
     from .registry import JobRegistry
-
-_logger = logging.getLogger("runledger_runtime")
 
 
 class Supervision:
@@ -140,7 +138,13 @@ class Supervision:
             self._end(error)
         if error is not None:
             raise error
-        _logger.info("%s ended: %s", config.worker_id, self.loop_exit.value)
+        emit(
+            LogEvent.SUPERVISOR_ENDED,
+            "%s ended: %s",
+            config.worker_id,
+            self.loop_exit.value,
+            exit=self.loop_exit.value,
+        )
         return self.loop_exit
 
     def _end(self, error: RunledgerError | None) -> None:
@@ -174,7 +178,10 @@ class Supervision:
     async def _cut_short(self, tasks: trio.CancelScope) -> None:
         """Cancel the tasks when the time that was allowed for the stop is over."""
         await self._stop.wait_overdue()
-        _logger.error("the time for the shutdown is over: what still runs is cancelled")
+        emit(
+            LogEvent.SHUTDOWN_OVERDUE,
+            "the time for the shutdown is over: what still runs is cancelled",
+        )
         tasks.cancel()
         # A call that is under way may yet be answered, but not much later.
         await trio.sleep(ABORT_SECONDS)
@@ -212,11 +219,14 @@ class Supervision:
                 nursery.start_soon(self._run_loop, loop, name=f"runledger {loop.name}")
             self._vitals.begin()
             task_status.started()
-            _logger.info(
+            names = [loop.name for loop in loops]
+            emit(
+                LogEvent.SUPERVISOR_STARTED,
                 "%s runs %s; jobs of %d types",
                 config.worker_id,
-                ", ".join(loop.name for loop in loops) or "no loop",
+                ", ".join(names) or "no loop",
                 len(registry.registered_types),
+                loops=names,
             )
             await self._stop.wait_requested()
 
@@ -224,16 +234,15 @@ class Supervision:
         """Run one loop; when it ends, for whatever reason, the others end too."""
         try:
             self._exits.append(await loop.run())
-        except Exception as error:
-            _logger.exception("the %s failed", loop.name)
-            self._fail(loop.name, error)
+        except Exception as error:  # noqa: BLE001 - it is passed on
+            self._fail(loop, "the %s failed", error)
         else:
             if not (loop.may_complete or self._stop.is_requested):
-                _logger.error("the %s ended by itself", loop.name)
-                self._fail(f"{loop.name}, by itself", None)
+                self._fail(loop, "the %s ended by itself", None)
         self._stop.request()
 
-    def _fail(self, what: str, cause: Exception | None) -> None:
-        failure = SupervisorError("runtime.task_failed", what)
+    def _fail(self, loop: Loop, message: str, cause: Exception | None) -> None:
+        emit(LogEvent.LOOP_FAILED, message, loop.name, error=cause, loop=loop.name)
+        failure = SupervisorError("runtime.task_failed", message % loop.name)
         failure.__cause__ = cause
         self._failures.append(failure)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import math
 import time
 from functools import wraps
@@ -15,6 +14,7 @@ import trio
 
 from runledger_core import RunledgerError
 
+from ._log_events import LogEvent, emit
 from .health import Health, LoopHealth, SupervisorPhase
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _PULSE_SECONDS: Final = 1.0
 _NO_ANSWER_CODES: Final = frozenset(
     {"db.connection_failed", "db.transaction_commit_unconfirmed"}
 )
-_logger = logging.getLogger("runledger_runtime")
 
 
 @attrs.define
@@ -135,7 +134,12 @@ class Vitals:
             self._ok_since = marks.succeeded_at
         if self._failing_since is not None:
             seconds = marks.succeeded_at - self._failing_since
-            _logger.info("the database answers again, after %.1f seconds", seconds)
+            emit(
+                LogEvent.DATABASE_ANSWERS,
+                "the database answers again, after %.1f seconds",
+                seconds,
+                outage_seconds=seconds,
+            )
             self._failing_since = None
 
     def failed(self, marks: _LoopMarks, error: RunledgerError) -> None:
