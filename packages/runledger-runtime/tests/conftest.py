@@ -66,6 +66,7 @@ class FakeJob:
     checkpoint: Any = None
     max_attempts: int = 8
     timeout_seconds: int = 900
+    step: Any = None
 
 
 @attrs.frozen

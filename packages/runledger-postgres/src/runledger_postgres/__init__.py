@@ -92,6 +92,7 @@ from .maintenance import (
 )
 from .records import (
     ClaimedJob,
+    ClaimedStep,
     CountPrecision,
     DeferredLease,
     EnqueueDisposition,
@@ -136,6 +137,7 @@ __all__ = [
     "Blocking",
     "BrokenInvariant",
     "ClaimedJob",
+    "ClaimedStep",
     "CommitUnconfirmedError",
     "CountPrecision",
     "DatabaseConnectionError",

@@ -21,6 +21,7 @@ from runledger_core import (
 
 __all__ = [
     "ClaimedJob",
+    "ClaimedStep",
     "CountPrecision",
     "DeferredLease",
     "EnqueueDisposition",
@@ -94,8 +95,26 @@ class JobEnqueueOutcome:
 
 
 @attrs.frozen
+class ClaimedStep:
+    """
+    The step of a workflow that a claimed job does.
+
+    ``inputs`` are the outputs of the prerequisites that pass theirs on, by step key.
+    One that ended without an output is not among them.
+    """
+
+    workflow_run_id: UUID
+    step_key: str
+    inputs: Mapping[str, JsonValue] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
 class ClaimedJob:
-    """A job whose lease the caller holds until ``lease_expires_at``."""
+    """
+    A job whose lease the caller holds until ``lease_expires_at``.
+
+    ``step`` is None for a job that belongs to no workflow.
+    """
 
     lease: Lease
     job_type: str
@@ -106,6 +125,7 @@ class ClaimedJob:
     max_attempts: int
     timeout_seconds: int
     lease_expires_at: datetime
+    step: ClaimedStep | None = None
 
 
 @attrs.frozen

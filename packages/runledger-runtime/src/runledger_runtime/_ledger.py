@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     )
 
 
+class ClaimedStep(Protocol):
+    """The step of a workflow that a claimed job does."""
+
+    @property
+    def workflow_run_id(self) -> UUID: ...
+    @property
+    def step_key(self) -> str: ...
+    @property
+    def inputs(self) -> Mapping[str, JsonValue]: ...
+
+
 class ClaimedJob(Protocol):
     """A job that was leased to this worker."""
 
@@ -41,6 +52,8 @@ class ClaimedJob(Protocol):
     def max_attempts(self) -> int: ...
     @property
     def timeout_seconds(self) -> int: ...
+    @property
+    def step(self) -> ClaimedStep | None: ...
 
 
 @attrs.frozen

@@ -10,15 +10,19 @@ from .._operation import operation
 from .._statements import statement
 from .._steps import rows
 from ..errors import QueryError
-from ..records import ClaimedJob
+from ..records import ClaimedJob, ClaimedStep
 from ._lease import check_lease_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+    from uuid import UUID
 
-    from .._steps import Row, Steps
+    from runledger_core import JsonValue
+
+    from .._steps import Row, Rows, Steps
 
 CLAIM_JOBS = statement("jobs/claim_jobs")
+LIST_STEP_INPUTS = statement("jobs/list_step_inputs")
 MAX_CLAIM_LIMIT: Final = 1000
 
 
@@ -36,6 +40,7 @@ def claim_jobs(
     Highest priority first, then by due time, then by age; *job_types* restricts the
     claim, and an empty one claims nothing. Each claimed job gets its next attempt,
     a LEASED event and the stage ``running``: claim only what you start at once.
+    A job that is a step of a workflow comes with the outputs that it asked for.
     A repeat claims other jobs. Takes row locks and steps over rows that others hold.
 
     Commits by itself, so that the lease is visible before the work begins.
@@ -58,10 +63,25 @@ def claim_jobs(
         limit=limit,
         job_types=None if job_types is None else list(job_types),
     )
-    return [_claimed(worker_id, row) for row in found]
+    inputs = yield from _inputs(found)
+    return [_claimed(worker_id, row, inputs) for row in found]
 
 
-def _claimed(worker_id: str, row: Row) -> ClaimedJob:
+def _inputs(claimed: Rows) -> Steps[Mapping[UUID, Mapping[str, JsonValue]]]:
+    """Read the inputs of the claimed steps; ask nothing when no step has any."""
+    step_ids = [row["step_id"] for row in claimed if row["has_inputs"]]
+    if not step_ids:
+        return {}
+    inputs: dict[UUID, dict[str, JsonValue]] = {}
+    for row in (yield from rows(LIST_STEP_INPUTS, step_ids=step_ids)):
+        inputs.setdefault(row["step_id"], {})[row["step_key"]] = row["output"]
+    return inputs
+
+
+def _claimed(
+    worker_id: str, row: Row, inputs: Mapping[UUID, Mapping[str, JsonValue]]
+) -> ClaimedJob:
+    step_id = row["step_id"]
     return ClaimedJob(
         lease=Lease(
             job_id=row["job_id"],
@@ -77,4 +97,11 @@ def _claimed(worker_id: str, row: Row) -> ClaimedJob:
         max_attempts=row["max_attempts"],
         timeout_seconds=row["timeout_seconds"],
         lease_expires_at=row["lease_expires_at"],
+        step=None
+        if step_id is None
+        else ClaimedStep(
+            workflow_run_id=row["workflow_run_id"],
+            step_key=row["step_key"],
+            inputs=inputs.get(step_id, {}),
+        ),
     )
