@@ -112,13 +112,18 @@ WORKFLOW_CODES = (
     ),
     _internal(
         "workflow.handle_storage_error",
-        "the result of the run could not be read",
+        "the result of the run could not be read any more",
         "try again",
     ),
     _internal(
         "workflow.internal_state",
         "the stored state of the run contradicts itself",
         "run audit_ledger and report what it finds",
+    ),
+    _invalid(
+        "workflow.invalid_result_wait",
+        "the timeout or the poll interval is not a number of seconds",
+        "pass a timeout from 0, infinity included, and a positive poll interval",
     ),
     _conflict(
         "workflow.legacy_idempotency_snapshot_missing",

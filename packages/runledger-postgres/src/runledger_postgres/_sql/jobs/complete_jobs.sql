@@ -213,9 +213,25 @@ event AS (
         WHERE u.next_status = 'DEAD_LETTERED'
     ) AS e
     ORDER BY u.position, e.ordinal
+),
+-- One row, whether or not anybody waits. NOTIFY serialises commits, so it is sent only
+-- where somebody does.
+told AS MATERIALIZED (
+    SELECT
+        count(
+            pg_notify(
+                'runledger_job_terminal',
+                json_build_object('job_id', u.id, 'status', u.next_status)::text
+            )
+        )
+    FROM updated AS u
+    JOIN result_waiters AS w ON w.target_id = u.id
+    WHERE u.next_status <> 'PENDING'
+      AND w.expires_at > u.ended_at
 )
 SELECT position, next_status AS status, next_run_at, FALSE AS is_progress_invalid
 FROM updated
+CROSS JOIN told
 UNION ALL
 SELECT position, NULL, NULL, TRUE
 FROM live

@@ -132,6 +132,19 @@ event AS (
         WHERE r.is_last
     ) AS e
     ORDER BY r.position, e.ordinal
+),
+told AS MATERIALIZED (
+    SELECT
+        count(
+            pg_notify(
+                'runledger_job_terminal',
+                json_build_object('job_id', r.id, 'status', 'DEAD_LETTERED')::text
+            )
+        )
+    FROM reaped AS r
+    JOIN result_waiters AS w ON w.target_id = r.id
+    WHERE r.is_last
+      AND w.expires_at > r.reaped_at
 )
 SELECT
     position, is_last,
@@ -139,3 +152,4 @@ SELECT
     CASE WHEN is_last THEN payload END AS payload,
     CASE WHEN is_last THEN checkpoint END AS checkpoint
 FROM reaped
+CROSS JOIN told
