@@ -130,6 +130,11 @@ from .schema import (
     ensure_schema_compatible_after_idempotency_cutover,
     migrate_after_idempotency_cutover,
 )
+from .workflows import (
+    WorkflowRunEnqueueOutcome,
+    WorkflowRunRecord,
+    WorkflowStepRecord,
+)
 
 __all__ = [
     "INVARIANTS",
@@ -185,6 +190,9 @@ __all__ = [
     "SettleSuccess",
     "SettledJob",
     "StatusCount",
+    "WorkflowRunEnqueueOutcome",
+    "WorkflowRunRecord",
+    "WorkflowStepRecord",
     "announce_worker",
     "audit_ledger",
     "bundled_migrations",

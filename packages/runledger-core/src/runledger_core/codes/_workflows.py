@@ -110,6 +110,10 @@ WORKFLOW_CODES = (
         "workflow.external_step_output_invalid_status",
         "only a gate that succeeds can have an output",
     ),
+    _stored(
+        "workflow.fail_fast",
+        "another step of the run did not succeed, and the run stops at the first",
+    ),
     _internal(
         "workflow.handle_storage_error",
         "the result of the run could not be read any more",
@@ -140,8 +144,8 @@ WORKFLOW_CODES = (
     ),
     _conflict(
         "workflow.release_conflict",
-        "the run is being canceled",
-        "try again when the cancellation has ended",
+        "somebody else is moving the run and did not finish in time",
+        "nothing was written, try again",
     ),
     _internal(
         "workflow.result_missing",
@@ -160,6 +164,10 @@ WORKFLOW_CODES = (
         "workflow.result_wait_timeout",
         "the run did not end within the time allowed",
         "wait longer or ask for its status",
+    ),
+    _stored(
+        "workflow.run_canceled",
+        "the run was canceled before this step ended",
     ),
     _invalid(
         "workflow.run_not_found",

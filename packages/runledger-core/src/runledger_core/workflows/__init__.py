@@ -11,6 +11,7 @@ from __future__ import annotations
 from ._builders import WorkflowRunEnqueueBuilder, WorkflowStepEnqueueBuilder
 from ._dag import WorkflowDagBuilder
 from ._faults import WorkflowDagError, WorkflowFault
+from ._graph_view import GraphAttempt, GraphEdge, GraphStep, WorkflowGraph
 from ._run import WorkflowRunEnqueue
 from ._snapshot import workflow_append_snapshot, workflow_run_snapshot
 from ._spec import GateDeadline, WorkflowStep, WorkflowStepDependencySpec
@@ -22,9 +23,13 @@ from ._validation import (
 
 __all__ = [
     "GateDeadline",
+    "GraphAttempt",
+    "GraphEdge",
+    "GraphStep",
     "WorkflowDagBuilder",
     "WorkflowDagError",
     "WorkflowFault",
+    "WorkflowGraph",
     "WorkflowRunEnqueue",
     "WorkflowRunEnqueueBuilder",
     "WorkflowStep",
