@@ -31,6 +31,8 @@ from .errors import (
     DatabaseConnectionError,
     MigrationError,
     QueryError,
+    ResultTimeoutError,
+    ResultUnsuccessfulError,
     SchemaCompatibilityError,
 )
 from .jobs import (
@@ -113,6 +115,14 @@ from .records import (
     SettledJob,
     StatusCount,
 )
+from .results import (
+    AsyncJobHandle,
+    AsyncWorkflowRunHandle,
+    JobHandle,
+    WorkflowRunHandle,
+    job_handle,
+    workflow_run_handle,
+)
 from .schedules import (
     DueSchedule,
     JobScheduleRecord,
@@ -138,6 +148,8 @@ from .workflows import (
 
 __all__ = [
     "INVARIANTS",
+    "AsyncJobHandle",
+    "AsyncWorkflowRunHandle",
     "Asyncio",
     "Blocking",
     "BrokenInvariant",
@@ -162,6 +174,7 @@ __all__ = [
     "JobEnqueueOutcome",
     "JobEventRecord",
     "JobExplanation",
+    "JobHandle",
     "JobLogRecord",
     "JobMetricsRecord",
     "JobPage",
@@ -185,12 +198,15 @@ __all__ = [
     "RequeueNotFound",
     "RequeueOutcome",
     "Requeued",
+    "ResultTimeoutError",
+    "ResultUnsuccessfulError",
     "SchemaCompatibilityError",
     "SettleFailure",
     "SettleSuccess",
     "SettledJob",
     "StatusCount",
     "WorkflowRunEnqueueOutcome",
+    "WorkflowRunHandle",
     "WorkflowRunRecord",
     "WorkflowStepRecord",
     "announce_worker",
@@ -221,6 +237,7 @@ __all__ = [
     "insert_job_definition_if_missing",
     "insert_job_log",
     "insert_job_runtime_config_if_missing",
+    "job_handle",
     "list_dead_letters",
     "list_job_attempts",
     "list_job_definitions",
@@ -250,4 +267,5 @@ __all__ = [
     "upsert_job_runtime_config",
     "upsert_job_schedule",
     "withdraw_worker",
+    "workflow_run_handle",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -84,7 +84,7 @@ class JobHandle:
             clock=time.monotonic,
             listens=self.listens,
         )
-        return _wait(wait, self.pool, self.job_id, find)
+        return _Waiter(self.pool, self.job_id, find).run(wait)
 
 
 @attrs.frozen
@@ -133,50 +133,62 @@ class WorkflowRunHandle:
             clock=time.monotonic,
             listens=self.listens,
         )
-        return _wait(wait, self.pool, self.run_id, find)
+        return _Waiter(self.pool, self.run_id, find).run(wait)
 
 
-def _wait(
-    wait: Waiting,
-    pool: ConnectionPool[Any],
-    target_id: UUID,
-    find: Callable[[psycopg.Connection[Any]], Result | None],
-) -> JsonValue:
-    """Do what *wait* asks for, one step after the other."""
-    woken = threading.Event()
-    with ExitStack() as watching:
+class _Waiter:
+    """Do what a wait asks for, one step after the other."""
 
-        def listen() -> None:
-            watching.pop_all().close()
-            watching.enter_context(thread_listener(pool).watching(target_id, woken.set))
+    def __init__(
+        self,
+        pool: ConnectionPool[Any],
+        target_id: UUID,
+        find: Callable[[psycopg.Connection[Any]], Result | None],
+    ) -> None:
+        self._pool = pool
+        self._target_id = target_id
+        self._find = find
+        self._woken = threading.Event()
+        self._watching = ExitStack()
+        self._is_watching = False
 
-        def do(step: WaitStep) -> Result | None:
-            match step:
-                case Look(within_seconds=seconds):
-                    with pool.connection(timeout=seconds) as connection:
-                        return find(connection)
-                case Register(ttl_seconds=ttl_seconds, within_seconds=seconds):
-                    listen()
-                    with pool.connection(timeout=seconds) as connection:
-                        register_result_waiter(
-                            connection, target_id, ttl_seconds=ttl_seconds
-                        )
-                case Pause(until=until):
-                    woken.wait(max(0.0, until - time.monotonic()))
-                    woken.clear()
-            return None
+    def run(self, wait: Waiting) -> JsonValue:
+        with self._watching, closing(wait):
+            try:
+                step = next(wait)
+                while True:
+                    try:
+                        found = self._do(step)
+                    except RunledgerError as error:
+                        step = wait.throw(error)
+                    except psycopg.Error as error:  # the pool had none to give
+                        step = wait.throw(translate(error))
+                    else:
+                        step = wait.send(found)
+            except StopIteration as stop:
+                value: JsonValue = stop.value
+                return value
 
-        try:
-            step = next(wait)
-            while True:
-                try:
-                    found = do(step)
-                except RunledgerError as error:
-                    step = wait.throw(error)
-                except psycopg.Error as error:  # the pool had no connection to give
-                    step = wait.throw(translate(error))
-                else:
-                    step = wait.send(found)
-        except StopIteration as stop:
-            value: JsonValue = stop.value
-            return value
+    def _do(self, step: WaitStep) -> Result | None:
+        match step:
+            case Look():
+                with self._pool.connection(timeout=step.within_seconds) as connection:
+                    return self._find(connection)
+            case Register():
+                self._watch()
+                with self._pool.connection(timeout=step.within_seconds) as connection:
+                    register_result_waiter(
+                        connection, self._target_id, ttl_seconds=step.ttl_seconds
+                    )
+            case Pause():
+                self._woken.wait(max(0.0, step.until - time.monotonic()))
+                self._woken.clear()
+        return None
+
+    def _watch(self) -> None:
+        if not self._is_watching:
+            self._is_watching = True
+            listener = thread_listener(self._pool)
+            self._watching.enter_context(
+                listener.watching(self._target_id, self._woken.set)
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, ref
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from psycopg_pool import AsyncConnectionPool
+
+_logger = logging.getLogger("runledger_postgres")
 
 
 class TaskListener:
@@ -58,24 +61,27 @@ class TaskListener:
         while self._goes_on():
             try:
                 async with await self._connect() as connection:
+                    pause = FIRST_RETRY_SECONDS
                     await self._listen(connection)
-            except (psycopg.Error, OSError):
+            except Exception:
+                _logger.warning("nobody listens for results now", exc_info=True)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LAST_RETRY_SECONDS)
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         pool = self._pool()
         if pool is None:
-            raise psycopg.OperationalError
+            raise psycopg.OperationalError("the pool is gone")
         conninfo: Any = pool.conninfo
         if callable(conninfo):
             conninfo = await _awaited(conninfo())
         settings: Any = pool.kwargs
         if callable(settings):
             settings = await _awaited(settings())
-        return await pool.connection_class.connect(
+        connection: psycopg.AsyncConnection[Any] = await pool.connection_class.connect(
             conninfo, **{**(settings or {}), **OWN_SETTINGS}
         )
+        return connection
 
     async def _listen(self, connection: psycopg.AsyncConnection[Any]) -> None:
         for listen in LISTEN:

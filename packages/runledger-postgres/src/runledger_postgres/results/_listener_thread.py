@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from psycopg_pool import ConnectionPool
+
+_logger = logging.getLogger("runledger_postgres")
 
 
 class ThreadListener:
@@ -71,21 +74,25 @@ class ThreadListener:
         while self._goes_on():
             try:
                 with self._connect() as connection:
+                    pause = FIRST_RETRY_SECONDS
                     self._listen(connection)
-                return
-            except (psycopg.Error, OSError):
+            except Exception:
+                _logger.warning("nobody listens for results now", exc_info=True)
                 time.sleep(pause)
                 pause = min(2 * pause, LAST_RETRY_SECONDS)
+            else:
+                return  # not wanted any more: who comes now has a thread of its own
 
     def _connect(self) -> psycopg.Connection[Any]:
         pool = self._pool()
         if pool is None:
-            raise psycopg.OperationalError
+            raise psycopg.OperationalError("the pool is gone")
         conninfo = pool.conninfo() if callable(pool.conninfo) else pool.conninfo
         settings = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
-        return pool.connection_class.connect(
+        connection: psycopg.Connection[Any] = pool.connection_class.connect(
             conninfo, **{**(settings or {}), **OWN_SETTINGS}
         )
+        return connection
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
         for listen in LISTEN:

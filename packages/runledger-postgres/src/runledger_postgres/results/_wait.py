@@ -5,15 +5,14 @@ A wait is a generator that asks its driver to look, to register, to pause; it do
 of that itself. Drivers for threads, asyncio and trio run it, each of one screen.
 
 Notifications only make it look earlier. The next look is due at a fixed instant, which
-no notification moves: whatever wakes the waiter, and however often, cannot keep it from
-looking. Looks come soon after each other at first and then ever *poll_interval*, because
-what ends while the registration is on its way notifies nobody.
+no notification moves: whatever wakes the waiter, and however often, cannot keep it
+from looking. The first looks come soon after each other, because what ends while the
+registration is on its way notifies nobody; later ones come every *poll_interval*.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -28,6 +27,8 @@ from ..errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from runledger_core import JsonValue
 
     from ._ends import Result
@@ -123,9 +124,7 @@ def _registered(
 ) -> Generator[WaitStep, Result | None, None]:
     """Register; who cannot, for want of a privilege or of anything, still polls."""
     try:
-        yield Register(
-            min(REGISTRATION_SECONDS, seconds_left), _patience(seconds_left)
-        )
+        yield Register(min(REGISTRATION_SECONDS, seconds_left), _patience(seconds_left))
     except RunledgerError:
         return
 

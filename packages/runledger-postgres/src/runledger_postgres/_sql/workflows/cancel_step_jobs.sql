@@ -37,6 +37,18 @@ attempt AS (
       AND a.run_number = c.run_number
       AND a.attempt = c.attempt
       AND a.finished_at IS NULL
+),
+told AS MATERIALIZED (
+    SELECT
+        count(
+            pg_notify(
+                'runledger_job_terminal',
+                json_build_object('job_id', c.id, 'status', 'CANCELED')::text
+            )
+        )
+    FROM canceled AS c
+    JOIN result_waiters AS w ON w.target_id = c.id
+    WHERE w.expires_at > c.finished_at
 )
 INSERT INTO job_events (job_id, run_number, attempt, event_type, payload, occurred_at)
 SELECT
@@ -48,4 +60,5 @@ SELECT
         END,
     finished_at
 FROM canceled
+CROSS JOIN told
 ORDER BY id
