@@ -11,7 +11,7 @@ from ._context import JobContext
 from ._handlers import HandlerEntry, JobFunction, JobHandler, JobResult
 from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
 from ._loop_exit import RuntimeLoopExit
-from ._postgres import PostgresLedger
+from ._postgres import PostgresLedger, TrioJobHandle, TrioWorkflowRunHandle
 from ._stop import Stop
 from .catalog import JobCatalog
 from .config import JobsConfig
@@ -52,6 +52,8 @@ __all__ = [
     "Succeeded",
     "Supervisor",
     "SupervisorError",
+    "TrioJobHandle",
+    "TrioWorkflowRunHandle",
     "run_reaper_loop",
     "run_worker_loop",
 ]

@@ -9,6 +9,7 @@ from ._ledger import (
     ledger_over,
     sync_job_definitions,
 )
+from ._results import TrioJobHandle, TrioWorkflowRunHandle
 
 __all__ = [
     "Asyncio",
@@ -17,6 +18,8 @@ __all__ = [
     "Pool",
     "PostgresCalls",
     "PostgresLedger",
+    "TrioJobHandle",
+    "TrioWorkflowRunHandle",
     "ledger_over",
     "sync_job_definitions",
 ]
