@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ._clock import DatabaseClock, install_clock
 from ._databases import EphemeralDatabase, create_ephemeral_database, drop_database
+from ._drain import DrainReport, drain
 from ._embedded import EmbeddedServer, start_embedded_server
+from ._enqueued import EnqueuedJob, assert_enqueued, assert_nothing_enqueued
 from ._env import ScopedEnv
 from ._errors import TestSupportError
 from ._pools import (
@@ -16,17 +19,26 @@ from ._pools import (
     teardown_ephemeral_async_pool,
     teardown_ephemeral_pool,
 )
+from ._worker_process import WorkerProcess
 
 __all__ = [
     "AsyncPoolFactory",
+    "DatabaseClock",
+    "DrainReport",
     "EmbeddedServer",
+    "EnqueuedJob",
     "EphemeralAsyncPool",
     "EphemeralDatabase",
     "EphemeralPool",
     "ScopedEnv",
     "TestSupportError",
+    "WorkerProcess",
+    "assert_enqueued",
+    "assert_nothing_enqueued",
     "create_ephemeral_database",
+    "drain",
     "drop_database",
+    "install_clock",
     "setup_ephemeral_async_pool",
     "setup_ephemeral_pool",
     "setup_unmigrated_ephemeral_pool",

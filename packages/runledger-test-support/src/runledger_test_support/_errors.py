@@ -13,6 +13,8 @@ MIGRATIONS_INVALID: Final = "test_support.migrations_invalid"
 MIGRATION_FAILED: Final = "test_support.migration_failed"
 DATABASE_FAILED: Final = "test_support.database_failed"
 BUDGET_EXHAUSTED: Final = "test_support.budget_exhausted"
+DRAIN_FAILED: Final = "test_support.drain_failed"
+WORKER_FAILED: Final = "test_support.worker_failed"
 
 
 class TestSupportError(RuntimeError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from ._budget import process_budget
+from ._clock import DatabaseClock, install_clock
 from ._databases import (
     DEFAULT_MAX_CONNECTIONS,
     EphemeralDatabase,
@@ -23,9 +24,10 @@ from ._process_server import stop_server, take_server_from, use_server
 from ._server import plan_server
 from ._settings import read_settings
 from ._sharing import ServerDesk, ask_for_server
+from ._worker_process import WorkerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 DESK: Final = pytest.StashKey[ServerDesk]()
 DESK_ADDRESS: Final = "runledger_server_desk"
@@ -93,6 +95,9 @@ def runledger_admin_dsn() -> str:
 def runledger_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of a fresh database with the Runledger schema, dropped after the test."""
     database = _create(request, migrated=True)
+    # Before anybody connects: a connection keeps the search path that it began with.
+    if "runledger_clock" in request.fixturenames:
+        install_clock(database.dsn)
     yield database.dsn
     drop_database(database)
 
@@ -137,6 +142,37 @@ def runledger_async_pool(runledger_database: str) -> AsyncPoolFactory:
             reservation.release()
 
     return open_pool
+
+
+@pytest.fixture
+def runledger_clock(runledger_database: str) -> DatabaseClock:
+    """Move the time of ``runledger_database``: ``runledger_clock.advance(hours=2)``."""
+    return install_clock(runledger_database)
+
+
+@pytest.fixture
+def runledger_worker(
+    runledger_database: str,
+) -> Iterator[Callable[..., WorkerProcess]]:
+    """
+    Start worker programs on ``runledger_database``; the test's end kills the rest.
+
+    ``worker = runledger_worker("worker.py", JOBS_LEASE_TTL_SECONDS="10")`` returns a
+    `WorkerProcess` once the worker has announced itself.
+    """
+    workers: list[WorkerProcess] = []
+
+    def start(*arguments: str, **env: str) -> WorkerProcess:
+        worker_id = env.pop("JOBS_WORKER_ID", f"test-worker-{len(workers) + 1}")
+        worker = WorkerProcess(
+            runledger_database, arguments, worker_id=worker_id, env=env
+        )
+        workers.append(worker)
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.close()
 
 
 @pytest.fixture

@@ -114,6 +114,11 @@ WORKFLOW_GRAPH_CODES = (
         "the workflow type is blank",
     ),
     _invalid(
+        "workflow.invalid_picture_format",
+        "there is no picture of this format",
+        "ask for svg, mermaid or dot",
+    ),
+    _invalid(
         "workflow.metadata_not_json",
         "the metadata of the workflow is not storable JSON",
     ),

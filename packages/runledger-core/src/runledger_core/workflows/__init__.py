@@ -3,7 +3,8 @@ Workflows: steps, their dependencies, how they are built, validated and compared
 
 A workflow is a graph of steps without circles. A step is a job, or a gate that somebody
 outside completes. `WorkflowDagBuilder` is the short way to one; the values and the
-other builders say everything that can be said.
+other builders say everything that can be said. `runledger_core.workflows.pictures`
+draws it.
 """
 
 from __future__ import annotations
