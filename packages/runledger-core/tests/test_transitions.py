@@ -69,11 +69,19 @@ def test_every_status_that_is_no_end_leads_to_an_end(machine):
     assert set(machine.status) <= leading
 
 
-@pytest.mark.parametrize(
-    "table", [WORKFLOW_STEP_TRANSITIONS, WORKFLOW_RUN_TRANSITIONS], ids=["step", "run"]
-)
-def test_steps_and_runs_that_ended_never_change(table):
-    assert not [row for row in table if row.source and row.source.is_terminal]
+def test_only_a_retry_brings_ended_steps_and_runs_back_and_never_succeeded_ones():
+    revived = {
+        (row.source, row.trigger)
+        for table in (WORKFLOW_STEP_TRANSITIONS, WORKFLOW_RUN_TRANSITIONS)
+        for row in table
+        if row.source and row.source.is_terminal
+    }
+
+    assert revived == {
+        (WorkflowStepStatus.FAILED, WorkflowStepTrigger.RETRY),
+        (WorkflowStepStatus.CANCELED, WorkflowStepTrigger.REOPEN),
+        (WorkflowRunStatus.COMPLETED_WITH_ERRORS, WorkflowRunTrigger.RETRY_STEP),
+    }
 
 
 def test_only_a_requeue_brings_an_ended_job_back_and_never_a_succeeded_one():

@@ -34,18 +34,25 @@ ALTER TABLE workflow_runs
 """
 WORKFLOWS = """
 INSERT INTO workflow_runs (
-    id, workflow_type, status, finished_at, result_step_key, result
+    id, workflow_type, status, finished_at, result_step_key, result, step_count,
+    ended_step_count, enqueued_step_count, waiting_step_count
 )
 VALUES
-    ('0198c0de-0000-7000-8000-0000000000a1', 'w', 'RUNNING', NULL, NULL, NULL),
-    ('0198c0de-0000-7000-8000-0000000000a2', 'w', 'SUCCEEDED', now(), 'gate', '7');
+    (
+        '0198c0de-0000-7000-8000-0000000000a1', 'w', 'RUNNING', NULL, NULL, NULL,
+        5, 1, 1, 1
+    ),
+    (
+        '0198c0de-0000-7000-8000-0000000000a2', 'w', 'SUCCEEDED', now(), 'gate', '7',
+        1, 1, 0, 0
+    );
 INSERT INTO workflow_steps (
     id, workflow_run_id, step_key, execution_kind, job_type, priority, max_attempts,
-    timeout_seconds, stage, status, job_id, released_at, finished_at,
+    timeout_seconds, stage, status, job_id, released_at, started_at, finished_at,
     dependency_count_total, dependency_count_pending, output
 )
 SELECT
-    ('0198c0de-0000-7000-8000-0000000000' || id)::uuid,
+    ('0198c0de-0000-7000-8000-0000000000' || step.id)::uuid,
     ('0198c0de-0000-7000-8000-0000000000' || run)::uuid,
     step_key, kind::workflow_step_execution_kind,
     CASE WHEN kind = 'JOB' THEN 'mail.send' END,
@@ -53,10 +60,11 @@ SELECT
     CASE WHEN kind = 'JOB' THEN 1 END,
     CASE WHEN kind = 'JOB' THEN 1 END,
     CASE WHEN kind = 'JOB' THEN 'queued' END,
-    status::workflow_step_status, job_id::uuid,
-    CASE WHEN status <> 'BLOCKED' THEN now() END,
-    CASE WHEN status = 'SUCCEEDED' THEN now() END,
-    total, pending, output::jsonb
+    step.status::workflow_step_status, job.id,
+    CASE WHEN step.status <> 'BLOCKED' THEN now() END,
+    CASE WHEN step.status = 'SUCCEEDED' THEN job.started_at END,
+    CASE WHEN step.status = 'SUCCEEDED' THEN COALESCE(job.finished_at, now()) END,
+    total, pending, step.output::jsonb
 FROM (VALUES
     ('b1', 'a1', 'first', 'JOB', 'SUCCEEDED', %(succeeded)s, 0, 0, '{"sent": 1}'),
     ('b2', 'a1', 'second', 'JOB', 'ENQUEUED', %(pending)s, 1, 0, NULL),
@@ -64,7 +72,8 @@ FROM (VALUES
     ('b4', 'a1', 'fourth', 'JOB', 'BLOCKED', NULL, 1, 1, NULL),
     ('b5', 'a1', 'gate', 'EXTERNAL', 'WAITING_FOR_EXTERNAL', NULL, 0, 0, NULL),
     ('b6', 'a2', 'gate', 'EXTERNAL', 'SUCCEEDED', NULL, 0, 0, '7')
-) AS step (id, run, step_key, kind, status, job_id, total, pending, output);
+) AS step (id, run, step_key, kind, status, job_id, total, pending, output)
+LEFT JOIN job_queue AS job ON job.id = step.job_id::uuid;
 INSERT INTO workflow_step_dependencies (
     workflow_run_id, prerequisite_step_id, dependent_step_id, release_mode
 )
@@ -255,6 +264,9 @@ BREAKS = {
             WHERE s.step_key = 'fourth' AND t.step_key = 'third'
         )
         SELECT id FROM workflow_steps WHERE status = 'BLOCKED'""",
+    "run_counts_its_steps": """
+        UPDATE workflow_runs SET waiting_step_count = 0
+        WHERE status = 'RUNNING' RETURNING id""",
     "run_status_follows_from_steps": """
         UPDATE workflow_runs SET status = 'WAITING_FOR_EXTERNAL'
         WHERE status = 'RUNNING' RETURNING id""",
@@ -267,7 +279,7 @@ BREAKS = {
     "run_result_is_output_of_step": """
         UPDATE workflow_runs SET result = '8'
         WHERE status = 'SUCCEEDED' RETURNING id""",
-    "workflow_job_has_one_run": """
+    "workflow_job_runs_are_retries": """
         UPDATE job_queue SET run_number = 2
         WHERE id = %(pending)s RETURNING id""",
 }

@@ -61,28 +61,19 @@ def test_a_claim_steps_over_a_job_that_is_being_canceled(race, enqueue, connecti
     assert history(connection, job_id) == ["ENQUEUED", "CANCELED"]
 
 
-def test_a_heartbeat_that_waits_for_a_cancellation_hears_of_it(race, enqueue, claim):
+def test_a_heartbeat_steps_over_a_cancellation_and_hears_of_it_next(
+    race, enqueue, claim
+):
     job_id = enqueue()
     lease = claim().lease
     race.hold(cancel_job.steps(job_id, scope=EVERYTHING))
-    beating = race.start(
-        heartbeat_jobs, [lease], lease_seconds=60, at="jobs/heartbeat_jobs"
-    )
+
+    during = heartbeat_jobs(race.waiter, [lease], lease_seconds=60)
     race.commit()
+    after = heartbeat_jobs(race.waiter, [lease], lease_seconds=60)
 
-    assert beating.result() == HeartbeatReport(canceled=frozenset({lease}))
-
-
-def test_a_heartbeat_that_waits_for_another_renews_the_lease(race, enqueue, claim):
-    enqueue()
-    lease = claim().lease
-    race.hold(heartbeat_jobs.steps([lease], lease_seconds=60))
-    beating = race.start(
-        heartbeat_jobs, [lease], lease_seconds=600, at="jobs/heartbeat_jobs"
-    )
-    race.commit()
-
-    assert set(beating.result().renewed) == {lease}
+    assert during == HeartbeatReport(busy=frozenset({lease}))
+    assert after == HeartbeatReport(canceled=frozenset({lease}))
 
 
 def test_a_completion_that_waits_for_a_cancellation_has_lost(

@@ -59,21 +59,6 @@ WRITES = {
         "jobs/complete_jobs",
     ),
 }
-BATCHES = {
-    "heartbeat": (
-        heartbeat_jobs,
-        lambda lease: lease,
-        {"lease_seconds": 60},
-        "jobs/heartbeat_jobs",
-    ),
-    "completion": (complete_jobs, SettleSuccess, {}, "jobs/complete_jobs"),
-    "release": (
-        release_unstarted_claims,
-        lambda lease: lease,
-        {"reason": "stop"},
-        "jobs/release_unstarted_claims",
-    ),
-}
 
 
 def history(connection, job_id):
@@ -212,19 +197,75 @@ def test_a_write_that_waits_past_its_expiry_is_refused(
     assert history(connection, job_id)[2:] == ["FAILED", "RETRY_SCHEDULED"]
 
 
-def test_what_waits_past_its_expiry_in_a_batch_is_reported(
-    race, enqueue, claim, connection
+def test_a_renewal_of_many_waits_for_nobody_and_says_what_is_busy(
+    race, enqueue, connection
 ):
+    held, free = enqueue(), enqueue()
+    leases = {
+        one.lease.job_id: one.lease
+        for one in claim_jobs(connection, **{**CLAIM, "limit": 2})
+    }
+    race.holder.execute(LOCK_ROW, [held])
+    race.waiter.execute("SET lock_timeout = '1ms'")
+
+    during = heartbeat_jobs(race.waiter, list(leases.values()), lease_seconds=60)
+    race.commit()
+    after = heartbeat_jobs(race.waiter, list(leases.values()), lease_seconds=60)
+
+    assert during.renewed.keys() == {leases[free]}
+    assert during.busy == {leases[held]}
+    assert after.renewed.keys() == set(leases.values())
+
+
+def test_what_is_busy_and_has_expired_is_lost(race, enqueue, claim, connection):
     job_id = enqueue()
     lease = claim(lease_seconds=1).lease
     race.holder.execute(LOCK_ROW, [job_id])
-    renewing = race.start(
-        heartbeat_jobs, [lease], lease_seconds=60, at="jobs/heartbeat_jobs"
-    )
     wait_for_expiry(connection, job_id)
-    race.commit()
 
-    assert renewing.result() == HeartbeatReport(lost=frozenset({lease}))
+    report = heartbeat_jobs(race.waiter, [lease], lease_seconds=60)
+
+    assert report == HeartbeatReport(lost=frozenset({lease}))
+
+
+def test_a_release_of_many_waits_for_nobody_and_says_what_is_busy(
+    race, enqueue, connection
+):
+    held, free = enqueue(), enqueue()
+    jobs = claim_jobs(connection, **{**CLAIM, "limit": 2})
+    leases = {one.lease.job_id: one.lease for one in jobs}
+    race.holder.execute(LOCK_ROW, [held])
+    race.waiter.execute("SET lock_timeout = '1ms'")
+
+    refused, released = release_unstarted_claims(
+        race.waiter, [leases[held], leases[free]], reason="stop"
+    )
+    race.commit()
+    [again] = release_unstarted_claims(race.waiter, [leases[held]], reason="stop")
+
+    assert (refused.code, refused.is_transient) == ("job.busy", True)
+    assert (released.lease, again.lease) == (leases[free], leases[held])
+
+
+def test_a_completion_of_many_waits_for_nobody_when_it_is_told_so(
+    race, enqueue, connection
+):
+    held, free = enqueue(), enqueue()
+    jobs = claim_jobs(connection, **{**CLAIM, "limit": 2})
+    settlements = {one.lease.job_id: SettleSuccess(one.lease) for one in jobs}
+    race.holder.execute(LOCK_ROW, [held])
+    race.waiter.execute("SET lock_timeout = '1ms'")
+
+    refused, settled = complete_jobs(
+        race.waiter, [settlements[held], settlements[free]], skip_locked=True
+    )
+    race.commit()
+    [again] = complete_jobs(race.waiter, [settlements[held]], skip_locked=True)
+    [repeat] = complete_jobs(race.waiter, [settlements[held]], skip_locked=True)
+
+    assert (refused.code, refused.is_transient) == ("job.busy", True)
+    assert settled.status is again.status is JobStatus.SUCCEEDED
+    assert repeat.code == "job.lease_owner_mismatch"
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -248,27 +289,25 @@ def test_a_write_that_waits_for_a_renewal_goes_on(
     )
 
 
-@pytest.mark.parametrize("name", BATCHES)
-def test_a_batch_locks_its_jobs_in_the_order_of_their_ids(
-    race, enqueue, connection, name
-):
+def test_a_batch_locks_its_jobs_in_the_order_of_their_ids(race, enqueue, connection):
     """Given in any order: so two batches wait for each other, and never in a ring."""
     low, high = enqueue(), enqueue()
     leases = {
         one.lease.job_id: one.lease
         for one in claim_jobs(connection, **{**CLAIM, "limit": 2})
     }
-    operation, one_of, values, at = BATCHES[name]
     race.holder.execute(LOCK_ROW, [low])
 
     running = race.start(
-        operation, [one_of(leases[high]), one_of(leases[low])], at=at, **values
+        complete_jobs,
+        [SettleSuccess(leases[high]), SettleSuccess(leases[low])],
+        at="jobs/complete_jobs",
     )
     with connection.transaction():
         connection.execute(f"{LOCK_ROW} NOWAIT", [high])
     race.commit()
 
-    assert len(getattr(running.result(), "renewed", running.result())) == 2
+    assert [one.status for one in running.result()] == [JobStatus.SUCCEEDED] * 2
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -288,19 +327,17 @@ def test_a_wait_for_a_row_has_a_bound_and_keeps_a_stricter_one(
     assert race.waiter.execute("SHOW lock_timeout").fetchone() == ("20ms",)
 
 
-@pytest.mark.parametrize("name", BATCHES)
 @pytest.mark.parametrize(
     ("before", "during"), [("0", "5s"), ("1min", "5s"), ("2s", "2s"), ("5ms", "5ms")]
 )
 def test_the_bound_is_five_seconds_and_ends_with_the_transaction(
-    race, enqueue, claim, name, before, during
+    race, enqueue, claim, before, during
 ):
     enqueue()
-    operation, one_of, values, _ = BATCHES[name]
     race.holder.execute(f"SET lock_timeout = '{before}'")
     race.holder.commit()
 
-    race.hold(operation.steps([one_of(claim().lease)], **values))
+    race.hold(complete_jobs.steps([SettleSuccess(claim().lease)]))
     inside = race.holder.execute("SHOW lock_timeout").fetchone()["lock_timeout"]
     race.commit()
     after = race.holder.execute("SHOW lock_timeout").fetchone()["lock_timeout"]

@@ -30,7 +30,7 @@ PLACES = sorted(
 def test_a_statement_that_locks_jobs_says_their_rank(name):
     comment = "\n".join(x for x in SOURCES[name].splitlines() if x.startswith("--"))
 
-    assert "rank 1" in " ".join(comment.replace("--", "").split())
+    assert "rank 2" in " ".join(comment.replace("--", "").split())
 
 
 @pytest.mark.parametrize("name", LOCKING)
@@ -46,8 +46,8 @@ def test_a_statement_that_locks_many_jobs_and_waits_does_it_in_id_order(name):
         before = source[: lock.start()].rstrip()
         # One lateral lookup for each row of a sorted set, or one sorted join.
         is_lateral = re.search(
-            r"ORDER BY job_id\) AS (\w+)\s+CROSS JOIN LATERAL \("
-            r"[^()]*WHERE id = \1\.job_id[^()]*(clock_timestamp\(\))?[^()]*$",
+            r"ORDER BY (job_id|workflow_run_id)\) AS (\w+)\s+CROSS JOIN LATERAL \("
+            r"[^()]*WHERE id = \2\.\1[^()]*(clock_timestamp\(\))?[^()]*$",
             before,
         )
         assert is_lateral or before.endswith("ORDER BY q.id")
@@ -61,10 +61,12 @@ def test_what_was_waited_for_is_not_looked_up_by_its_place():
 def test_the_page_names_statements_that_there_are():
     if not PAGE.is_file():
         pytest.skip("the page stands in the repository only")
-    named = set(re.findall(r"`(jobs/\w+)`", PAGE.read_text(encoding="utf-8")))
+    named = set(
+        re.findall(r"`((?:jobs|workflows)/\w+)`", PAGE.read_text(encoding="utf-8"))
+    )
 
     assert named <= {s.name.partition("[")[0] for s in all_statements()}
-    assert {"jobs/claim_jobs", "jobs/complete_jobs", "jobs/reap_jobs"} <= named
+    assert {"jobs/claim_jobs", "jobs/complete_jobs", "workflows/lock_run"} <= named
 
 
 def test_statements_that_bound_their_waits_join_the_bound():
@@ -72,4 +74,4 @@ def test_statements_that_bound_their_waits_join_the_bound():
 
     for name in marked:
         assert re.search(r"FROM bound\b", SOURCES[name]), name
-    assert {"jobs/complete_jobs", "jobs/heartbeat_jobs"} <= marked
+    assert {"jobs/complete_jobs", "jobs/heartbeat_job"} <= marked

@@ -74,7 +74,8 @@ def workflow(connection, enqueue, claim, age):
     def workflow(*, key=None, days=2):
         [run_id] = connection.execute(
             "INSERT INTO workflow_runs (workflow_type, status, idempotency_key, "
-            "enqueue_request, finished_at) VALUES ('w', 'SUCCEEDED', %s, '{}', "
+            "enqueue_request, step_count, ended_step_count, finished_at) "
+            "VALUES ('w', 'SUCCEEDED', %s, '{}', 3, 3, "
             "now() - make_interval(days => %s)) RETURNING id",
             [key, days],
         ).fetchone()

@@ -5,7 +5,8 @@ against these rows, the diagrams are drawn from them, and the stateful test walk
 
 Rule 2: a row whose source is None creates the thing; a row whose source and target
 are equal changes other columns only. A terminal status is left only by a row that
-says so, and only jobs have one: an operator's requeue, which begins the next run.
+says so: an operator's requeue of a job, which begins its next run, and the retry of a
+failed step, which does that and takes back what followed from the failure.
 
 ``event_types`` are the entries that the change writes to the job's history, in this
 order. Where a change may leave one of them out, `OPTIONAL_EVENT_TYPES` says so. Steps
@@ -72,8 +73,14 @@ class WorkflowStepTrigger(StrEnum):
     """The step's job ended."""
     COMPLETE_EXTERNAL = "COMPLETE_EXTERNAL"
     """Somebody completed the external gate."""
+    PASS_DEADLINE = "PASS_DEADLINE"
+    """The deadline of the external gate passed while it was open."""
     CANCEL_RUN = "CANCEL_RUN"
-    """The run was canceled."""
+    """The run was canceled, or stopped at its first fault."""
+    RETRY = "RETRY"
+    """An operator retried the failed step in place."""
+    REOPEN = "REOPEN"
+    """A step was retried because of which this one had been canceled."""
 
 
 class WorkflowRunTrigger(StrEnum):
@@ -85,6 +92,8 @@ class WorkflowRunTrigger(StrEnum):
     """A step changed and the run's status is worked out from all of them."""
     CANCEL = "CANCEL"
     """Somebody canceled the run."""
+    RETRY_STEP = "RETRY_STEP"
+    """An operator retried a failed step of the run in place."""
 
 
 @attrs.frozen
@@ -139,7 +148,8 @@ def _steps() -> tuple[Transition[WorkflowStepStatus], ...]:
         for target in status.terminal()
     )
     completed = tuple(
-        Transition(waiting, target, trigger.COMPLETE_EXTERNAL)
+        Transition(waiting, target, ending)
+        for ending in (trigger.COMPLETE_EXTERNAL, trigger.PASS_DEADLINE)
         for target in status.terminal()
     )
     return (
@@ -155,6 +165,9 @@ def _steps() -> tuple[Transition[WorkflowStepStatus], ...]:
         # A run's cancellation cancels the jobs of the others, which ends their steps.
         Transition(blocked, status.CANCELED, trigger.CANCEL_RUN),
         Transition(waiting, status.CANCELED, trigger.CANCEL_RUN),
+        Transition(status.FAILED, enqueued, trigger.RETRY),
+        Transition(status.CANCELED, blocked, trigger.REOPEN),
+        Transition(status.CANCELED, enqueued, trigger.REOPEN),
     )
 
 
@@ -173,6 +186,7 @@ def _runs() -> tuple[Transition[WorkflowRunStatus], ...]:
         ),
         Transition(running, status.CANCELED, trigger.CANCEL),
         Transition(waiting, status.CANCELED, trigger.CANCEL),
+        Transition(status.COMPLETED_WITH_ERRORS, running, trigger.RETRY_STEP),
     )
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SCOPE_MARK: Final = "/*scope*/"
 """Where a scoped statement's file wants the predicate on ``organization_id``."""
 
+SKIP_MARK: Final = "/*or skip*/"
+"""After a lock: where the skipping variant of a file has ``SKIP LOCKED``."""
+
 _SCOPE_PREDICATES: Final = {
     "everything": "TRUE",
     "global": "organization_id IS NULL",
@@ -103,20 +106,36 @@ def scoped_statement(name: str) -> ScopedStatement:
     )
 
 
+def skipping_statement(name: str) -> Statement:
+    """Load ``_sql/<name>.sql`` as the variant that steps over what others hold."""
+    source = _text(name)
+    if SKIP_MARK not in source:
+        message = f"{name} has no {SKIP_MARK}"
+        raise LookupError(message)
+    return Statement(f"{name}[skip locked]", source.replace(SKIP_MARK, "SKIP LOCKED"))
+
+
 def all_statements() -> list[Statement]:
-    """Every packaged statement, scoped ones in each variant, by name."""
+    """Every packaged statement, in each of its variants, by name."""
     found: list[Statement] = []
     for area in sorted(_root().iterdir(), key=lambda entry: entry.name):
         for entry in sorted(area.iterdir(), key=lambda entry: entry.name):
             name = f"{area.name}/{entry.name.removesuffix('.sql')}"
-            if SCOPE_MARK in _source(name):
+            if SCOPE_MARK in _text(name):
                 found.extend(scoped_statement(name).variants.values())
             else:
                 found.append(statement(name))
+            if SKIP_MARK in _text(name):
+                found.append(skipping_statement(name))
     return found
 
 
 def _source(name: str) -> str:
+    """Return the statement as it waits for locks."""
+    return _text(name).replace(f" {SKIP_MARK}", "")
+
+
+def _text(name: str) -> str:
     """Return the statement without its comment lines, which are for the reader."""
     text = (_root() / f"{name}.sql").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))

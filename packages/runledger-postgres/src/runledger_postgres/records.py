@@ -131,15 +131,17 @@ class ClaimedJob:
 @attrs.frozen
 class HeartbeatReport:
     """
-    What became of each lease that a heartbeat asked for; each is in one of the three.
+    What became of each lease that a heartbeat asked for; each is in one of the four.
 
     ``renewed`` has the new expiry. ``canceled`` are over because somebody canceled the
-    job, ``lost`` for any other reason; the work under both must stop.
+    job, ``lost`` for any other reason; the work under both must stop. ``busy`` are
+    neither: somebody held their jobs just then. Ask again while they live.
     """
 
     renewed: Mapping[Lease, datetime] = attrs.field(factory=dict)
     canceled: frozenset[Lease] = frozenset()
     lost: frozenset[Lease] = frozenset()
+    busy: frozenset[Lease] = frozenset()
 
 
 @attrs.frozen

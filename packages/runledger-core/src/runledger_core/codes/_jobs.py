@@ -26,6 +26,11 @@ JOB_CODES = (
         "a job of this type already has this idempotency key",
         "enqueue through enqueue_job, which answers with the existing job",
     ),
+    _conflict(
+        "job.busy",
+        "somebody else holds the job or its run at this moment",
+        "nothing was written, try again",
+    ),
     _malformed(
         "job.checkpoint_not_json",
         "the checkpoint is not JSON that PostgreSQL can store",

@@ -114,15 +114,34 @@ WORKFLOW_CODES = (
         "workflow.fail_fast",
         "another step of the run did not succeed, and the run stops at the first",
     ),
+    _stored(
+        "workflow.gate_deadline_passed",
+        "nobody completed the gate before its deadline",
+    ),
     _internal(
         "workflow.handle_storage_error",
         "the result of the run could not be read any more",
+        "try again",
+    ),
+    _conflict(
+        "workflow.idempotency_conflict_missing_existing",
+        "the idempotency key is taken but its run cannot be found",
         "try again",
     ),
     _internal(
         "workflow.internal_state",
         "the stored state of the run contradicts itself",
         "run audit_ledger and report what it finds",
+    ),
+    _invalid(
+        "workflow.invalid_deadline_limit",
+        "the number of gates for one pass over the deadlines is not valid",
+        "use 1 to 1000",
+    ),
+    _invalid(
+        "workflow.invalid_reason",
+        "the reason or error message is not text that says something",
+        "pass text that is not blank, without NUL, at most 64 KiB, or none",
     ),
     _invalid(
         "workflow.invalid_result_wait",
@@ -165,6 +184,25 @@ WORKFLOW_CODES = (
         "the run did not end within the time allowed",
         "wait longer or ask for its status",
     ),
+    _invalid(
+        "workflow.retry_canceled_run",
+        "the run was canceled, which is final",
+        "enqueue a new run",
+    ),
+    _conflict(
+        "workflow.retry_conflicting_mutation",
+        "the mutation key already belongs to something else",
+        "use a new mutation key",
+    ),
+    _invalid(
+        "workflow.retry_external_step",
+        "the step is an external gate, which has no job to retry",
+    ),
+    _invalid(
+        "workflow.retry_unsupported_isolation",
+        "retrying a step needs READ COMMITTED isolation",
+        _ISOLATION_REMEDY,
+    ),
     _stored(
         "workflow.run_canceled",
         "the run was canceled before this step ended",
@@ -172,6 +210,14 @@ WORKFLOW_CODES = (
     _invalid(
         "workflow.run_not_found",
         "there is no such run in this scope",
+    ),
+    _invalid(
+        "workflow.step_not_failed",
+        "only a step that failed can be retried",
+    ),
+    _invalid(
+        "workflow.step_not_found",
+        "the run has no step with this key",
     ),
     _invalid(
         "workflow.terminal_completion_unsupported_isolation",

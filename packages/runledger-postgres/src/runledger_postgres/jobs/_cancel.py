@@ -12,6 +12,7 @@ from .._steps import Call, batch
 from .._waits import bounded
 from ..errors import QueryError
 from ..records import JobRecord
+from ..workflows._job_steps import end_job_steps
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from .._steps import Steps
 
+LOCK_RUN_OF_JOB = scoped_statement("workflows/lock_run_of_job")
 LOCK_JOB = scoped_statement("jobs/lock_job")
 CANCEL_JOB = scoped_statement("jobs/cancel_job")
 
@@ -35,20 +37,26 @@ def cancel_job(
     handler does is written down any more, and the next heartbeat of its worker names
     the lease as canceled. *reason* stands in ``status_reason`` (``CANCELED`` without
     one) and in the event, so keep secrets out. A repeat fails: the job has ended.
-    Locks the job's row and waits for it at most 5 seconds.
+    A job that is a step of a workflow cancels its step, and its run goes on without it
+    in the same transaction. Locks the run's row, if there is one, then the job's, and
+    waits for each at most 5 seconds.
 
     Raises:
         QueryError: ``job.not_found`` within *scope*,
             ``job.invalid_state_transition`` (says which status it ended in),
-            ``db.query_failed`` when the row is not to be had in time.
+            ``workflow.terminal_completion_unsupported_isolation`` for a job of a
+            workflow outside READ COMMITTED,
+            ``db.query_failed`` when a row is not to be had in time.
         ValidationError: ``job.invalid_reason``, ``identifier.invalid_uuid``.
     """
     check_uuid(job_id, "job_id")
     told = None if reason is None else check_text(reason, "job.invalid_reason")
-    lock, extra = LOCK_JOB.within(scope)
+    lock_run, extra = LOCK_RUN_OF_JOB.within(scope)
+    lock, _ = LOCK_JOB.within(scope)
     cancel, _ = CANCEL_JOB.within(scope)
-    found, canceled = yield from bounded(
+    runs, found, canceled = yield from bounded(
         batch(
+            Call(lock_run, {"job_id": job_id, **extra}),
             Call(lock, {"job_id": job_id, **extra}),
             Call(cancel, {"job_id": job_id, "reason": told, **extra}),
         )
@@ -57,4 +65,6 @@ def cancel_job(
         raise QueryError("job.not_found")
     if not canceled:
         raise QueryError("job.invalid_state_transition", f"it is {found[0]['status']}")
+    if runs:
+        yield from end_job_steps([job_id])
     return JobRecord(**canceled[0])

@@ -20,21 +20,24 @@ from runledger_core import (
 
 from .._json_text import json_text_or_none
 from .._operation import operation
-from .._statements import statement
+from .._statements import skipping_statement, statement
 from .._steps import rows
 from ..errors import QueryError
 from ..records import SettledJob
-from ._lease import lease_columns
+from ..workflows._job_steps import end_job_steps
+from ._lease import busy_error, busy_leases, lease_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from runledger_core import RetryDelay
 
     from .._steps import Row, Steps
 
 COMPLETE_JOBS = statement("jobs/complete_jobs")
+COMPLETE_FREE_JOBS = skipping_statement("jobs/complete_jobs")
 DEFAULT_RETRY: Final = RetryPolicy()
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -62,7 +65,7 @@ JobSettlement: TypeAlias = SettleSuccess | SettleFailure
 
 @operation(owns_transaction=True)
 def complete_jobs(
-    settlements: Sequence[JobSettlement],
+    settlements: Sequence[JobSettlement], *, skip_locked: bool = False
 ) -> Steps[list[SettledJob | QueryError]]:
     """
     End many attempts in one transaction, with a result for each, in order.
@@ -70,11 +73,17 @@ def complete_jobs(
     A result is the settled job, or why that one was left alone:
     ``job.lease_owner_mismatch`` when its lease is no longer live, for its owner as
     for anyone, and ``job.invalid_completion_progress``. The others are not touched by
-    it. A lease that comes twice is settled once. Locks the jobs' rows in id order, and
-    waits at most five seconds for each.
+    it. A lease that comes twice is settled once. A job that is a step of a workflow
+    ends its step, and its run goes on in the same transaction.
+
+    Locks the runs of such jobs in id order, then the jobs, and waits at most five
+    seconds for each. With *skip_locked* it waits for none of them: what others hold is
+    left alone and answered with the transient ``job.busy``.
 
     Raises:
-        QueryError: ``db.transaction_not_owned``.
+        QueryError: ``workflow.terminal_completion_unsupported_isolation`` when a
+            workflow's job ends outside READ COMMITTED, ``db.query_failed`` (transient)
+            when a row is not to be had in time, ``db.transaction_not_owned``.
     """
     firsts: dict[Lease, int] = {}
     for index, settlement in enumerate(settlements):
@@ -83,14 +92,25 @@ def complete_jobs(
         return []
     indexes = list(firsts.values())
     chosen = [settlements[index] for index in indexes]
-    answers = yield from rows(COMPLETE_JOBS, **_columns(chosen))
+    complete = COMPLETE_FREE_JOBS if skip_locked else COMPLETE_JOBS
+    answers = yield from rows(complete, **_columns(chosen))
     results: list[SettledJob | QueryError] = [
         QueryError("job.lease_owner_mismatch", internal=f"{settlement.lease}")
         for settlement in settlements
     ]
+    unanswered = dict(firsts)
+    ended_steps: list[UUID] = []
     for answer in answers:
         index = indexes[answer["position"] - 1]
+        lease = settlements[index].lease
+        del unanswered[lease]
         results[index] = _result(settlements[index], answer)
+        if answer["is_step_ended"]:
+            ended_steps.append(lease.job_id)
+    if skip_locked:
+        for lease in (yield from busy_leases(unanswered)):
+            results[unanswered[lease]] = busy_error(lease)
+    yield from end_job_steps(ended_steps)
     return results
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from runledger_core import Lease
 
 from .._operation import operation
 from .._statements import statement
-from .._steps import rows
+from .._steps import Call, batch, rows
 from ..errors import QueryError
 from ..records import HeartbeatReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from .._steps import Row, Steps
 
 HEARTBEAT_JOBS = statement("jobs/heartbeat_jobs")
 LIST_CANCELED_LEASES = statement("jobs/list_canceled_leases")
+LIST_LIVE_LEASES = statement("jobs/list_live_leases")
+
+LOCK_NOT_AVAILABLE: Final = "55P03"
+"""What PostgreSQL says of a row that somebody else holds."""
 
 
 @operation(owns_transaction=True)
@@ -28,10 +32,11 @@ def heartbeat_jobs(
     """
     Renew leases for *lease_seconds* from now, all in one statement.
 
-    The report has each lease once: renewed, with its new expiry; canceled, because
-    somebody canceled the job; or lost, because it expired, was reaped, or the job
-    ended otherwise. Stop the work of what is not renewed, it is over for good.
-    Writes no event. Locks the jobs' rows in id order.
+    The report has each lease once: renewed, with its new expiry; busy, because somebody
+    else holds the job's row at this moment; canceled, because somebody canceled the
+    job; or lost, because it expired, was reaped, or the job ended otherwise. Stop the
+    work of what is canceled or lost, it is over for good; ask again for what is busy
+    while its lease lives. Writes no event. Locks the jobs' rows and waits for none.
 
     Raises:
         QueryError: ``job.invalid_lease_duration``, ``db.transaction_not_owned``.
@@ -43,14 +48,16 @@ def heartbeat_jobs(
         HEARTBEAT_JOBS, lease_seconds=lease_seconds, **lease_columns(leases)
     )
     renewed = {_lease(row): row["lease_expires_at"] for row in rows_renewed}
-    missing = frozenset(leases) - renewed.keys()
+    missing = frozenset(leases).difference(renewed)
     if not missing:
         return HeartbeatReport(renewed)
-    rows_canceled = yield from rows(
-        LIST_CANCELED_LEASES, **lease_columns(list(missing))
+    columns = lease_columns(list(missing))
+    rows_canceled, rows_live = yield from batch(
+        Call(LIST_CANCELED_LEASES, columns), Call(LIST_LIVE_LEASES, columns)
     )
     canceled = frozenset(_lease(row) for row in rows_canceled)
-    return HeartbeatReport(renewed, canceled, missing - canceled)
+    busy = frozenset(_lease(row) for row in rows_live) - canceled
+    return HeartbeatReport(renewed, canceled, missing - canceled - busy, busy)
 
 
 def lease_columns(leases: Sequence[Lease]) -> Mapping[str, list[Any]]:
@@ -71,6 +78,23 @@ def lease_cells(lease: Lease) -> Mapping[str, Any]:
         "attempt": lease.attempt,
         "worker_id": lease.worker_id,
     }
+
+
+def busy_leases(leases: Collection[Lease]) -> Steps[frozenset[Lease]]:
+    """
+    Return those that are live: a statement that skips locked rows passed them over.
+
+    For leases that the statement before this one did not answer.
+    """
+    if not leases:
+        return frozenset()
+    found = yield from rows(LIST_LIVE_LEASES, **lease_columns(list(leases)))
+    return frozenset(_lease(row) for row in found)
+
+
+def busy_error(lease: Lease) -> QueryError:
+    """Say that somebody else holds the job; the same call may succeed soon."""
+    return QueryError("job.busy", internal=f"{lease}", sqlstate=LOCK_NOT_AVAILABLE)
 
 
 def check_lease_seconds(lease_seconds: int) -> None:

@@ -14,6 +14,7 @@ from .._statements import statement
 from .._steps import maybe, rows
 from ..errors import QueryError
 from ..records import DeferredLease, ReapedLease, ReapReport
+from ..workflows._job_steps import end_job_steps
 from ._complete import DEFAULT_RETRY
 from ._lease import lease_cells, lease_columns
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .._steps import Row, Steps
 
 LOCK_EXPIRED_LEASES = statement("jobs/lock_expired_leases")
+LOCK_FREE_RUNS = statement("workflows/lock_free_runs")
 REAP_JOBS = statement("jobs/reap_jobs")
 DEFER_EXPIRED_LEASE = statement("jobs/defer_expired_lease")
 
@@ -48,6 +50,8 @@ class _Expired:
     started_without_renewal_heartbeat: bool
     retry_min_ms: int
     retry_max_ms: int
+    run_ending_with_it: UUID | None
+    """The run whose step ends together with the job's last attempt."""
 
 
 @operation(owns_transaction=True)
@@ -67,7 +71,9 @@ def reap_expired_leases(
     report has more.
 
     Locks the jobs' rows and steps over those that others hold: several reapers share
-    the work and never do a job twice.
+    the work and never do a job twice. A dead letter ends the step that it is a job of,
+    and its run goes on in the same transaction; while somebody else holds the run, the
+    job is left for another pass.
 
     Raises:
         QueryError: ``job.invalid_reap_limit``, ``db.transaction_not_owned``.
@@ -76,9 +82,9 @@ def reap_expired_leases(
         raise QueryError("job.invalid_reap_limit")
     policies = retry or {}
     found = yield from rows(LOCK_EXPIRED_LEASES, limit=limit)
-    expired = [
-        _expired(row, policies.get(row["job_type"], default_retry)) for row in found
-    ]
+    expired = yield from _with_their_runs(
+        [_expired(row, policies.get(row["job_type"], default_retry)) for row in found]
+    )
     if not expired:
         return ReapReport()
     reaped, deferred = yield from _reap_apart(expired)
@@ -89,8 +95,18 @@ def reap_expired_leases(
         reaped,
         deferred=deferred[:MAX_TOLD_DEFERRALS],
         deferred_count=len(deferred),
-        has_more=len(expired) == limit and moved > 0,
+        has_more=len(found) == limit and moved > 0,
     )
+
+
+def _with_their_runs(expired: Sequence[_Expired]) -> Steps[list[_Expired]]:
+    """Lock the runs that go on without these jobs; leave out those that are held."""
+    wanted = {one.run_ending_with_it for one in expired} - {None}
+    if not wanted:
+        return list(expired)
+    free = yield from rows(LOCK_FREE_RUNS, run_ids=list(wanted))
+    held = wanted - {row["id"] for row in free}
+    return [one for one in expired if one.run_ending_with_it not in held]
 
 
 def _reap_apart(
@@ -118,10 +134,14 @@ def _reap(expired: Sequence[_Expired]) -> Steps[tuple[ReapedLease, ...]]:
         error_message=CODES[_CODE].problem,
         **lease_columns([one.lease for one in expired]),
     )
-    return tuple(
-        _reaped(expired[answer["position"] - 1], answer)
+    reaped = [
+        (expired[answer["position"] - 1], answer)
         for answer in sorted(answers, key=lambda answer: int(answer["position"]))
+    ]
+    yield from end_job_steps(
+        [one.lease.job_id for one, _ in reaped if one.run_ending_with_it is not None]
     )
+    return tuple(_reaped(one, answer) for one, answer in reaped)
 
 
 def _defer(one: _Expired, error: QueryError) -> Steps[DeferredLease]:
@@ -163,6 +183,9 @@ def _expired(row: Row, retry: RetryDelay) -> _Expired:
         started_without_renewal_heartbeat=row["started_without_renewal_heartbeat"],
         retry_min_ms=shortest,
         retry_max_ms=longest,
+        run_ending_with_it=(
+            row["workflow_run_id"] if lease.attempt >= row["max_attempts"] else None
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from .._statements import statement
 from .._steps import rows
 from ..errors import QueryError
 from ..records import ReleasedClaim
-from ._lease import lease_columns
+from ._lease import busy_error, busy_leases, lease_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +40,9 @@ def release_unstarted_claims(
 
     A result for each lease, in order: the released claim, or why it was left alone
     (``job.lease_owner_mismatch``, which is also a repeat's answer, or
-    ``job.unstarted_claim_release_not_applicable``). Locks the jobs' rows in id order,
-    and waits at most five seconds for each.
+    ``job.unstarted_claim_release_not_applicable``, or the transient ``job.busy`` when
+    somebody else holds the job's row at this moment). Locks the jobs' rows and waits
+    for none.
 
     Raises:
         QueryError: ``job.invalid_release_delay``, ``db.transaction_not_owned``.
@@ -60,7 +61,11 @@ def release_unstarted_claims(
         **lease_columns(distinct),
     )
     found = {distinct[answer["position"] - 1]: answer for answer in answers}
-    return [_result(lease, found.pop(lease, None)) for lease in leases]
+    busy = yield from busy_leases([lease for lease in distinct if lease not in found])
+    return [
+        busy_error(lease) if lease in busy else _result(lease, found.pop(lease, None))
+        for lease in leases
+    ]
 
 
 def _result(lease: Lease, answer: Row | None) -> ReleasedClaim | QueryError:

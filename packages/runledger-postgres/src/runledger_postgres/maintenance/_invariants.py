@@ -135,8 +135,8 @@ WORKFLOW_INVARIANTS: Final = (
     *_of(
         "workflow_steps",
         step_counts_its_prerequisites=(
-            "a step's counters equal its edges: all of them, and while it has not "
-            "ended those pending and those unsatisfied"
+            "a step's counters equal its edges: all of them, and while it is blocked "
+            "those pending and those unsatisfied"
         ),
         step_waits_for_its_prerequisites=(
             "a blocked step waits for something, and a released one for nothing"
@@ -145,7 +145,8 @@ WORKFLOW_INVARIANTS: Final = (
             "a step that a worker carries out has a job from its release on"
         ),
         step_agrees_with_job=(
-            "a step has the status, type, organization and output of its job"
+            "a step has the type and organization of its job, is enqueued until the "
+            "job ends, and then has its end and output"
         ),
         workflow_step_end_is_dated=(
             "a step has an end exactly when it has ended, after its start"
@@ -154,6 +155,7 @@ WORKFLOW_INVARIANTS: Final = (
     ),
     *_of(
         "workflow_runs",
+        run_counts_its_steps="a run's counters are what its steps say",
         run_status_follows_from_steps=(
             "a run's status is what its steps add up to, or CANCELED when all ended"
         ),
@@ -167,7 +169,9 @@ WORKFLOW_INVARIANTS: Final = (
     ),
     *_of(
         "job_queue",
-        workflow_job_has_one_run="the job of a workflow step is never requeued",
+        workflow_job_runs_are_retries=(
+            "the job of a workflow step has one run, and one more for each retry of it"
+        ),
     ),
 )
 

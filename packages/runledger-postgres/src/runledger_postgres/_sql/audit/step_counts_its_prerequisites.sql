@@ -1,5 +1,6 @@
 -- Find steps whose counters are not what their edges say.
--- Once a step has ended, what is pending before it matters no more.
+-- Once a step was released, what is pending before it matters no more: a prerequisite
+-- that it only had to see the end of may be retried.
 WITH prerequisite AS (
     SELECT
         e.dependent_step_id AS step_id,
@@ -20,7 +21,7 @@ FROM workflow_steps AS s
 LEFT JOIN prerequisite AS p ON p.step_id = s.id
 WHERE s.dependency_count_total <> COALESCE(p.total_count, 0)
    OR (
-       s.status NOT IN ('SUCCEEDED', 'FAILED', 'CANCELED')
+       s.status = 'BLOCKED'
        AND (s.dependency_count_pending, s.dependency_count_unsatisfied)
            <> (COALESCE(p.pending_count, 0), COALESCE(p.unsatisfied_count, 0))
    )

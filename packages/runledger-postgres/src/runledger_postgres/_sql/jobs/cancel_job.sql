@@ -1,6 +1,6 @@
 -- Cancel one job that has not ended: job, open attempt and CANCELED event.
 --
--- Locks its job_queue row (rank 1), which lock_job.sql has locked before, so that the
+-- Locks its job_queue row (rank 2), which lock_job.sql has locked before, so that the
 -- attempt of a claim that was waited for is seen. A lease ends here and now; when it
 -- would have expired is kept in the event, because its holder may be at work until then
 -- and must not meet the next run.

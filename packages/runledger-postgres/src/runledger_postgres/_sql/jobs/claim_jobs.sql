@@ -11,7 +11,7 @@
 --
 -- An attempt that was given back before its work began is opened again.
 --
--- Locks job_queue rows (rank 1) and waits for none. NO KEY, so that a job is claimed
+-- Locks job_queue rows (rank 2) and waits for none. NO KEY, so that a job is claimed
 -- although an open transaction refers to it, say by its idempotency key. The stage is
 -- `running` at once: whoever claims starts what it claimed.
 --

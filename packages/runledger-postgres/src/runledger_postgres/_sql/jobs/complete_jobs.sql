@@ -1,8 +1,11 @@
 -- End leased attempts, any mix of outcomes: job, attempt, dead letter and events.
 --
--- Locks job_queue rows in id order (rank 1), for a bounded time. A lease must be live
--- before the lock and after it: a completion that waited past its expiry is refused, its
--- job belongs to the reaper. The update finds its rows by id: where the lock was waited
+-- Locks the workflow_runs rows of those that are steps' jobs (rank 1), then job_queue rows
+-- (rank 2), both in id order, for a bounded time; or steps over what others hold, and over
+-- the jobs of runs that they hold. The sort of the settlements keeps the two apart: it has
+-- read all of them, and so locked all runs, before it hands on the first. A lease must be
+-- live before the lock and after it: a completion that waited past its expiry is refused,
+-- its job belongs to the reaper. The update finds its rows by id: where the lock was waited
 -- for, the version that it returns is newer than the statement's snapshot, and a search
 -- by place would not see it. Whether a failure is retried is decided here, against the
 -- stored max_attempts; of the policy's time and the handler's own the later one counts.
@@ -13,11 +16,15 @@
 -- would go over all leased rows for each settlement whenever the statistics were taken
 -- when nothing was leased.
 --
+-- The steps themselves are ended by later statements, which see what was waited for here:
+-- that a job has a step, and which run it belongs to, never changes. The step is looked up
+-- settlement by settlement for the same reason as the job.
+--
 -- What the update returns feeds all the rest: nothing is joined again, since the planner
 -- takes each of these sets for one row and would join them in nested loops.
 WITH /*bounded*/
 settlement AS (
-    SELECT s.*
+    SELECT s.*, w.workflow_run_id
     FROM bound
     CROSS JOIN unnest(
         %(job_ids)s::uuid[],
@@ -40,6 +47,26 @@ settlement AS (
         progress_done, progress_total, error_code, error_message, retry_min_ms,
         retry_max_ms, hint_ms, hint_at, position
     )
+    LEFT JOIN LATERAL (
+        SELECT workflow_run_id
+        FROM workflow_steps
+        WHERE job_id = s.job_id
+        OFFSET 0
+    ) AS w ON TRUE
+),
+run AS MATERIALIZED (
+    SELECT r.id
+    FROM (
+        SELECT DISTINCT workflow_run_id
+        FROM settlement
+        WHERE workflow_run_id IS NOT NULL
+        ORDER BY workflow_run_id) AS s
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM workflow_runs
+        WHERE id = s.workflow_run_id
+        FOR NO KEY UPDATE /*or skip*/
+    ) AS r
 ),
 held AS MATERIALIZED (
     SELECT
@@ -48,8 +75,14 @@ held AS MATERIALIZED (
         COALESCE(s.progress_done, q.progress_done) AS progress_done,
         COALESCE(s.progress_total, q.progress_total) AS progress_total,
         s.position, s.run_number, s.attempt, s.outcome, s.output, s.error_code,
-        s.error_message, s.retry_min_ms, s.retry_max_ms, s.hint_ms, s.hint_at
-    FROM (SELECT * FROM settlement ORDER BY job_id) AS s
+        s.error_message, s.retry_min_ms, s.retry_max_ms, s.hint_ms, s.hint_at,
+        s.workflow_run_id
+    FROM (
+        SELECT *
+        FROM settlement
+        WHERE workflow_run_id IS NULL
+           OR workflow_run_id IN (SELECT id FROM run)
+        ORDER BY job_id) AS s
     CROSS JOIN LATERAL (
         SELECT
             id, lease_expires_at, max_attempts, checkpoint, progress_done,
@@ -61,7 +94,7 @@ held AS MATERIALIZED (
           AND worker_id = s.worker_id
           AND status = 'LEASED'
           AND lease_expires_at > clock_timestamp()
-        FOR NO KEY UPDATE
+        FOR NO KEY UPDATE /*or skip*/
     ) AS q
 ),
 live AS MATERIALIZED (
@@ -133,6 +166,7 @@ updated AS (
         q.progress_done, q.progress_total, q.checkpoint,
         d.position, d.run_number, d.attempt, d.outcome, d.error_code,
         d.error_message, d.next_status, d.ended_at, d.not_before, d.is_hint_later,
+        d.workflow_run_id,
         -- Whole milliseconds, as far as the column can count them.
         LEAST(
             ceil(extract(EPOCH FROM d.retry_at - d.ended_at) * 1000), 2147483647
@@ -229,11 +263,13 @@ told AS MATERIALIZED (
     WHERE u.next_status <> 'PENDING'
       AND w.expires_at > u.ended_at
 )
-SELECT position, next_status AS status, next_run_at, FALSE AS is_progress_invalid
+SELECT
+    position, next_status AS status, next_run_at, FALSE AS is_progress_invalid,
+    workflow_run_id IS NOT NULL AND next_status <> 'PENDING' AS is_step_ended
 FROM updated
 CROSS JOIN told
 UNION ALL
-SELECT position, NULL, NULL, TRUE
+SELECT position, NULL, NULL, TRUE, FALSE
 FROM live
 WHERE outcome = 'SUCCEEDED'
   AND NOT is_progress_valid

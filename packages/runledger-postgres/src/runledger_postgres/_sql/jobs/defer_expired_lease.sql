@@ -1,7 +1,7 @@
 -- Put off a lease that expired but cannot be reaped, so that it does not keep the reaper
 -- from the others.
 --
--- The job_queue row is locked already, by lock_expired_leases.sql (rank 1).
+-- The job_queue row is locked already, by lock_expired_leases.sql (rank 2).
 UPDATE job_queue
 SET lease_expires_at
         = clock_timestamp() + %(delay_ms)s::integer * interval '1 millisecond'

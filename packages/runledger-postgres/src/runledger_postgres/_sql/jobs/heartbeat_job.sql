@@ -1,6 +1,6 @@
 -- Renew one live lease and write the HEARTBEAT event.
 --
--- Locks the job_queue row (rank 1), for a bounded time. The expiry is tested again on
+-- Locks the job_queue row (rank 2), for a bounded time. The expiry is tested again on
 -- the locked row, because the wait for the lock may have outlived it. The update finds
 -- the row by id: a version that was waited for is newer than the statement's snapshot,
 -- and a search by place would not see it.

@@ -1,15 +1,13 @@
 -- Renew live leases, all of a worker in one statement; expired ones stay expired.
 --
 -- Changes only columns that no index names, so the update stays HOT. Locks job_queue
--- rows in id order (rank 1), for a bounded time; the expiry is tested again on the
--- locked row, because the wait for the lock may have outlived it. The update finds its rows by id: where the
--- lock was waited for, the version that it returns is newer than the statement's
--- snapshot, and a search by place would not see it.
-WITH /*bounded*/
-lease AS (
+-- rows (rank 2) and steps over those that others hold, so that nobody is kept waiting by a
+-- batch that waits itself; list_live_leases.sql says which they were. The update finds its
+-- rows by id: a version that it locks may be newer than the statement's snapshot, and a
+-- search by place would not see it.
+WITH lease AS (
     SELECT l.job_id, l.run_number, l.attempt, l.worker_id
-    FROM bound
-    CROSS JOIN unnest(
+    FROM unnest(
         %(job_ids)s::uuid[],
         %(run_numbers)s::integer[],
         %(attempts)s::integer[],
@@ -28,7 +26,7 @@ held AS MATERIALIZED (
           AND worker_id = l.worker_id
           AND status = 'LEASED'
           AND lease_expires_at > clock_timestamp()
-        FOR NO KEY UPDATE
+        FOR NO KEY UPDATE SKIP LOCKED
     ) AS q
 )
 UPDATE job_queue AS q

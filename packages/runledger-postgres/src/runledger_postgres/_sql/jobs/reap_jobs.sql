@@ -1,6 +1,6 @@
 -- Take jobs whose leases expired from their workers: due again, or dead letters.
 --
--- The job_queue rows are locked already, by lock_expired_leases.sql (rank 1). Whether
+-- The job_queue rows are locked already, by lock_expired_leases.sql (rank 2). Whether
 -- there is another attempt is decided here, against the stored max_attempts. Anything
 -- else that must be waited for has a bound. What the update returns feeds all the rest.
 WITH /*bounded*/

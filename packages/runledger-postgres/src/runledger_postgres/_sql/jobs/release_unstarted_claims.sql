@@ -5,13 +5,11 @@
 -- of progress, stage or checkpoint the third. The attempt's row stays, as RELEASED, and
 -- the next claim of the same number opens it again.
 --
--- Locks job_queue rows in id order (rank 1), for a bounded time. A lease must be live
--- before the lock and after it.
-WITH /*bounded*/
-lease AS (
+-- Locks job_queue rows (rank 2) and steps over those that others hold, which
+-- list_live_leases.sql names afterwards. A lease must be live before the lock and after it.
+WITH lease AS (
     SELECT l.job_id, l.run_number, l.attempt, l.worker_id, l.position
-    FROM bound
-    CROSS JOIN unnest(
+    FROM unnest(
         %(job_ids)s::uuid[],
         %(run_numbers)s::integer[],
         %(attempts)s::integer[],
@@ -32,7 +30,7 @@ held AS MATERIALIZED (
           AND worker_id = l.worker_id
           AND status = 'LEASED'
           AND lease_expires_at > clock_timestamp()
-        FOR NO KEY UPDATE
+        FOR NO KEY UPDATE SKIP LOCKED
     ) AS q
 ),
 live AS MATERIALIZED (

@@ -1,6 +1,6 @@
 -- Begin the next run of one ended job, if it is still what the caller saw.
 --
--- Locks its job_queue row (rank 1), but only a row that meets the expectations: whoever
+-- Locks its job_queue row (rank 2), but only a row that meets the expectations: whoever
 -- is refused holds nothing. Found by id twice, since the version that was waited for is
 -- newer than the statement's snapshot. A job of a workflow is found and left alone.
 -- The next run is not due before each lease that a cancellation cut short would have

@@ -1,7 +1,7 @@
 -- Set one top-level field of the payload of one job that nobody has begun, has asked for
 -- by a key or has made a step of; say what kept us from it otherwise.
 --
--- Locks the job_queue row (rank 1), which lock_job.sql has locked before, so that the
+-- Locks the job_queue row (rank 2), which lock_job.sql has locked before, so that the
 -- row that is judged is the row that is written.
 WITH judged AS MATERIALIZED (
     SELECT

@@ -5,7 +5,7 @@
 -- their event, a checkpoint has none. The row's update time moves with every report:
 -- release_unstarted_claims.sql knows by it that the work began.
 --
--- Locks the job_queue row (rank 1), for a bounded time. The expiry is tested again on
+-- Locks the job_queue row (rank 2), for a bounded time. The expiry is tested again on
 -- the locked row, because the wait for the lock may have outlived it.
 WITH /*bounded*/
 held AS MATERIALIZED (

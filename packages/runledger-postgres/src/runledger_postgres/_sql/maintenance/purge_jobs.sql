@@ -3,7 +3,7 @@
 --
 -- Jobs with a key are looked at and left, unless they too may go; a job that belongs to
 -- a workflow goes with its run.
--- Locks job_queue rows (rank 1) in id order and steps over those that others hold, so
+-- Locks job_queue rows (rank 2) in id order and steps over those that others hold, so
 -- it waits for nobody. Claims want pending rows, which are none of these.
 WITH examined AS MATERIALIZED (
     SELECT ctid AS row_id, id, finished_at, idempotency_key

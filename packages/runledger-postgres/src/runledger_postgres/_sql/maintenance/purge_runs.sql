@@ -3,30 +3,19 @@
 -- they have as many steps as it may look at; a run goes whole or not at all.
 --
 -- Runs with a key are looked at and left, unless they too may go.
--- Locks workflow_runs (rank 4), workflow_steps (rank 3) and job_queue rows (rank 1), each
--- in id order, and steps over what others hold: it waits for nobody, so the order of the
--- ranks does not bind it. A run of which anything was held stays.
+-- Locks workflow_runs (rank 1), then workflow_steps (rank 3) and job_queue rows (rank 2),
+-- each in id order, and steps over what others hold: it waits for nobody, so the order of
+-- the ranks does not bind it. Nothing moves in a run whose row is held; a run of which
+-- anything else was held stays.
 WITH aged AS MATERIALIZED (
-    SELECT r.id, r.finished_at, r.idempotency_key, s.step_count
-    FROM (
-        SELECT id, finished_at, idempotency_key
-        FROM workflow_runs
-        WHERE finished_at < now() - make_interval(secs => %(older_than_seconds)s)
-          AND (finished_at, id) > (
-              %(after_finished_at)s::timestamptz, %(after_id)s::uuid
-          )
-        ORDER BY finished_at, id
-        LIMIT LEAST(%(limit)s::bigint, 100)
-    ) AS r
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS step_count
-        FROM (
-            SELECT
-            FROM workflow_steps
-            WHERE workflow_run_id = r.id
-            LIMIT %(limit)s::bigint
-        ) AS counted
-    ) AS s
+    SELECT id, finished_at, idempotency_key, step_count
+    FROM workflow_runs
+    WHERE finished_at < now() - make_interval(secs => %(older_than_seconds)s)
+      AND (finished_at, id) > (
+          %(after_finished_at)s::timestamptz, %(after_id)s::uuid
+      )
+    ORDER BY finished_at, id
+    LIMIT LEAST(%(limit)s::bigint, 100)
 ),
 examined AS MATERIALIZED (
     SELECT id, finished_at, idempotency_key
@@ -79,15 +68,19 @@ doomed AS MATERIALIZED (
           )
     )
 ),
+doomed_step AS MATERIALIZED (
+    SELECT id, job_id
+    FROM step
+    WHERE workflow_run_id IN (SELECT id FROM doomed)
+),
 doomed_job AS MATERIALIZED (
-    SELECT s.job_id AS id
-    FROM step AS s
-    WHERE s.job_id IS NOT NULL
-      AND s.workflow_run_id IN (SELECT id FROM doomed)
+    SELECT job_id AS id
+    FROM doomed_step
+    WHERE job_id IS NOT NULL
 ),
 edges AS (
     DELETE FROM workflow_step_dependencies
-    WHERE workflow_run_id = ANY (ARRAY(SELECT id FROM doomed))
+    WHERE prerequisite_step_id = ANY (ARRAY(SELECT id FROM doomed_step))
 ),
 mutations AS (
     DELETE FROM workflow_run_mutations
@@ -95,7 +88,7 @@ mutations AS (
 ),
 steps AS (
     DELETE FROM workflow_steps
-    WHERE workflow_run_id = ANY (ARRAY(SELECT id FROM doomed))
+    WHERE id = ANY (ARRAY(SELECT id FROM doomed_step))
 ),
 events AS (
     DELETE FROM job_events

@@ -16,7 +16,8 @@ canceled AS (
         last_error_message = %(message)s,
         deadline_at = NULL,
         started_at = q.started_at,
-        finished_at = COALESCE(q.finished_at, clock_timestamp())
+        finished_at = COALESCE(q.finished_at, clock_timestamp()),
+        updated_at = clock_timestamp()
     FROM open AS o
     LEFT JOIN job_queue AS q ON q.id = o.job_id
     WHERE s.id = o.id

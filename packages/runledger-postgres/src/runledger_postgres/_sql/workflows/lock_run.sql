@@ -1,7 +1,7 @@
 -- Lock one run, and read it as it is once the wait is over.
 --
--- The row of workflow_runs (rank 1) is the lock of all that belongs to the run: whoever
--- moves its steps holds it. What is read of them is read by a later statement, whose
+-- Locks the row of workflow_runs (rank 1), which is the lock of all that belongs to the
+-- run: whoever moves its steps holds it. What is read of them is read by a later statement, whose
 -- snapshot has what this one waited for. The wait has a bound, which is taken back within
 -- the statement, so that the caller's transaction goes on as it was.
 WITH session AS MATERIALIZED (

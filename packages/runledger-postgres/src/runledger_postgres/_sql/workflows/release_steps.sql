@@ -43,7 +43,8 @@ released AS (
         END::workflow_step_status,
         job_id = r.job_id,
         released_at = now(),
-        deadline_at = now() + make_interval(secs => r.deadline_seconds)
+        deadline_at = now() + make_interval(secs => r.deadline_seconds),
+        updated_at = now()
     FROM ready AS r
     WHERE s.id = r.id
 )

@@ -34,7 +34,8 @@ settled AS (
         status_reason = CASE WHEN c.is_canceled THEN %(code)s::text END,
         last_error_code = CASE WHEN c.is_canceled THEN %(code)s::text END,
         last_error_message = CASE WHEN c.is_canceled THEN %(message)s::text END,
-        finished_at = CASE WHEN c.is_canceled THEN clock_timestamp() END
+        finished_at = CASE WHEN c.is_canceled THEN clock_timestamp() END,
+        updated_at = clock_timestamp()
     FROM told AS t
     JOIN workflow_steps AS b ON b.id = t.id
     CROSS JOIN LATERAL (

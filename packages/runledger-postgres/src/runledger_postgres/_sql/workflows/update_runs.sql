@@ -71,7 +71,8 @@ updated AS (
         finished_at = CASE
             WHEN m.next_status IN ('RUNNING', 'WAITING_FOR_EXTERNAL') THEN NULL
             ELSE COALESCE(m.previous_end, clock_timestamp())
-        END
+        END,
+        updated_at = clock_timestamp()
     FROM moved AS m
     WHERE r.id = m.id
     RETURNING r.id, r.finished_at, m.previous_end, m.next_status

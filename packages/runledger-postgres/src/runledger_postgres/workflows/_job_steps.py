@@ -1,0 +1,50 @@
+"""End the steps whose jobs have ended, and let their runs go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runledger_core import WorkflowStepStatus
+
+from .._statements import statement
+from .._steps import rows
+from ..errors import QueryError
+from ._propagate import EndedStep, propagate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from .._steps import Steps
+
+END_JOB_STEPS = statement("workflows/end_job_steps")
+
+
+def end_job_steps(job_ids: Sequence[UUID]) -> Steps[None]:
+    """
+    Carry the end of these jobs over to their steps and to all that waits for those.
+
+    The caller holds the locks of their runs and has ended the jobs before, in the same
+    transaction. Costs nothing when there are none.
+
+    Raises:
+        QueryError: ``workflow.terminal_completion_unsupported_isolation``: outside
+            READ COMMITTED the steps could be read as they were before the wait for
+            their run.
+    """
+    if not job_ids:
+        return
+    ended = yield from rows(END_JOB_STEPS, job_ids=list(job_ids))
+    if not all(row["is_read_committed"] for row in ended):
+        raise QueryError("workflow.terminal_completion_unsupported_isolation")
+    yield from propagate(
+        [
+            EndedStep(
+                step_id=row["id"],
+                run_id=row["workflow_run_id"],
+                status=WorkflowStepStatus(row["status"]),
+                previous=WorkflowStepStatus.ENQUEUED,
+            )
+            for row in ended
+        ]
+    )
