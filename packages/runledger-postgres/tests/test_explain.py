@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -154,24 +154,6 @@ def test_an_ended_job_says_how(run, enqueue, claim, connection):
     assert told(done).startswith("The job succeeded at 2")
     assert "in attempt 1 of 8, TERMINAL (mail.no_box)" in told(dead)
     assert told(canceled).startswith("The job was canceled at 2")
-
-
-def test_a_step_s_job_names_its_step(run, enqueue, connection):
-    job_id, run_id = enqueue(), uuid4()
-    connection.execute(
-        "INSERT INTO workflow_runs (id, workflow_type) VALUES (%s, 'w')", [run_id]
-    )
-    connection.execute(
-        "INSERT INTO workflow_steps (workflow_run_id, step_key, job_type, priority, "
-        "max_attempts, timeout_seconds, stage, status, job_id, released_at) "
-        "VALUES (%s, 'send', 'mail.send', 1, 1, 1, 'queued', 'ENQUEUED', %s, now())",
-        [run_id, job_id],
-    )
-
-    explanation = run(explain_job, job_id, scope=EVERYTHING)
-
-    assert explanation.workflow_run_id == run_id
-    assert explanation.workflow_step_key == "send"
 
 
 def test_a_job_outside_the_scope_is_not_explained(run, enqueue):

@@ -29,8 +29,8 @@ def payload(run, job_id):
 
 def make_step(connection, job_id):
     connection.execute(
-        "WITH run AS (INSERT INTO workflow_runs (workflow_type)"
-        " VALUES ('order') RETURNING id)"
+        "WITH run AS (INSERT INTO workflow_runs (workflow_type, step_count,"
+        " enqueued_step_count) VALUES ('order', 1, 1) RETURNING id)"
         " INSERT INTO workflow_steps (workflow_run_id, step_key, job_type, priority,"
         " max_attempts, timeout_seconds, stage, status, job_id, released_at)"
         " SELECT id, 'mail', 'mail.send', priority, max_attempts, timeout_seconds,"

@@ -190,13 +190,15 @@ def test_a_job_of_a_workflow_is_not_requeued_by_itself(
     run, dead_job, connection, raises_code
 ):
     connection.execute(
-        "WITH run AS (INSERT INTO workflow_runs (workflow_type, status, finished_at)"
-        " VALUES ('order', 'COMPLETED_WITH_ERRORS', now()) RETURNING id)"
+        "WITH run AS (INSERT INTO workflow_runs (workflow_type, status, step_count,"
+        " ended_step_count, unsuccessful_step_count, finished_at)"
+        " VALUES ('order', 'COMPLETED_WITH_ERRORS', 1, 1, 1, now()) RETURNING id)"
         " INSERT INTO workflow_steps (workflow_run_id, step_key, job_type, priority,"
         " max_attempts, timeout_seconds, stage, status, job_id, released_at,"
         " started_at, finished_at)"
-        " SELECT id, 'mail', 'mail.send', 0, 1, 1, 'queued', 'FAILED', %s, now(),"
-        " now(), now() FROM run",
+        " SELECT run.id, 'mail', 'mail.send', 0, 1, 1, 'queued', 'FAILED', job.id,"
+        " now(), job.started_at, job.finished_at"
+        " FROM run CROSS JOIN job_queue AS job WHERE job.id = %s",
         [dead_job],
     )
 

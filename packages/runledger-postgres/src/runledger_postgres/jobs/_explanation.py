@@ -101,7 +101,11 @@ class JobExplanation:
     @property
     def sentence(self) -> str:
         """All reasons in words, for people. Not to be parsed."""
-        return f"The job {' and '.join(self._phrase(r) for r in self.reasons)}."
+        text = f"The job {' and '.join(self._phrase(r) for r in self.reasons)}."
+        if self.workflow_run_id is None:
+            return text
+        key, run_id = self.workflow_step_key, self.workflow_run_id
+        return f"{text} It is the step {key!r} of the workflow run {run_id}."
 
     def _phrase(self, reason: ExplanationReason) -> str:
         is_retry = reason is ExplanationReason.RUN_TIME_IN_FUTURE and self.attempt > 0

@@ -16,11 +16,22 @@ from ._deadlines import (
     expire_gate_deadlines,
 )
 from ._enqueue import enqueue_workflow_run
+from ._explain import WorkflowStepExplanation, explain_workflow_step
 from ._external import complete_external_workflow_step
 from ._gate_outcomes import GateCanceled, GateFailed, GateOutcome, GateSucceeded
+from ._graph import get_workflow_graph
+from ._reads import (
+    get_workflow_run,
+    get_workflow_step,
+    list_workflow_runs,
+    list_workflow_steps,
+)
 from ._records import (
     WorkflowRunEnqueueOutcome,
+    WorkflowRunPage,
     WorkflowRunRecord,
+    WorkflowRunSummary,
+    WorkflowStepPage,
     WorkflowStepRecord,
 )
 from ._retry import RetryDisposition, StepRetry, retry_workflow_step
@@ -38,13 +49,23 @@ __all__ = [
     "RetryDisposition",
     "StepRetry",
     "WorkflowRunEnqueueOutcome",
+    "WorkflowRunPage",
     "WorkflowRunRecord",
+    "WorkflowRunSummary",
+    "WorkflowStepExplanation",
+    "WorkflowStepPage",
     "WorkflowStepRecord",
     "append_workflow_steps",
     "cancel_workflow_run",
     "complete_external_workflow_step",
     "enqueue_workflow_run",
     "expire_gate_deadlines",
+    "explain_workflow_step",
+    "get_workflow_graph",
+    "get_workflow_run",
+    "get_workflow_step",
+    "list_workflow_runs",
     "list_workflow_step_keys_for_update",
+    "list_workflow_steps",
     "retry_workflow_step",
 ]

@@ -57,6 +57,41 @@ class WorkflowRunRecord:
 
 
 @attrs.frozen
+class WorkflowRunSummary:
+    """One run as a list shows it: no metadata and no result."""
+
+    id: UUID
+    workflow_type: str
+    organization_id: UUID | None
+    status: WorkflowRunStatus = attrs.field(converter=WorkflowRunStatus)
+    status_reason: str | None
+    idempotency_key: str | None = attrs.field(repr=False)
+    fail_fast: bool
+    result_step_key: str | None
+    step_count: int
+    ended_step_count: int
+    enqueued_step_count: int
+    waiting_step_count: int
+    unsuccessful_step_count: int
+    started_at: datetime
+    finished_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@attrs.frozen
+class WorkflowRunPage:
+    """
+    A page of runs, and where the next one starts (None after the last).
+
+    The cursor is text that a URL can carry; what it says is nobody's business.
+    """
+
+    items: tuple[WorkflowRunSummary, ...]
+    next_cursor: str | None
+
+
+@attrs.frozen
 class WorkflowRunEnqueueOutcome:
     """The run an enqueue stands for now, whoever inserted it."""
 
@@ -100,3 +135,11 @@ class WorkflowStepRecord:
     finished_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+@attrs.frozen
+class WorkflowStepPage:
+    """A page of a run's steps, and where the next one starts (None after the last)."""
+
+    items: tuple[WorkflowStepRecord, ...]
+    next_cursor: str | None

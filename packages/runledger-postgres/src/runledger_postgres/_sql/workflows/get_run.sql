@@ -1,4 +1,4 @@
--- Read one run of a workflow, whole. Locks nothing.
+-- Read one run. Locks nothing.
 SELECT
     id, workflow_type, organization_id, status::text AS status, status_reason,
     idempotency_key, metadata, fail_fast, result_step_key, result, step_count,
