@@ -12,7 +12,8 @@ from runledger_core import EVERYTHING, WorkflowStepStatus
 from .._operation import operation
 from .._statements import statement
 from .._steps import rows
-from ..jobs import JobExplanation, explain_job
+from ..jobs._explain import explain_job
+from ..jobs._explanation import JobExplanation
 from ._reads import get_workflow_step
 from ._records import WorkflowStepRecord  # noqa: TC001 - attrs resolves it
 
