@@ -21,23 +21,28 @@ from runledger_core import (
     Organization,
     WorkflowRunStatus,
 )
+from runledger_core.workflows import WorkflowDagBuilder
 from runledger_postgres import (
+    GateFailed,
+    GateSucceeded,
     ResultTimeoutError,
     ResultUnsuccessfulError,
     SettleFailure,
     SettleSuccess,
     cancel_job,
+    cancel_workflow_run,
     claim_jobs,
+    complete_external_workflow_step,
     complete_job_success,
     complete_jobs,
     enqueue_jobs,
+    enqueue_workflow_run,
+    get_workflow_step,
     job_handle,
     reap_expired_leases,
     workflow_run_handle,
 )
-from runledger_postgres._operation import operation
 from runledger_postgres.results import _listener_task, _listener_thread, _wait, _watch
-from runledger_postgres.workflows._settle_runs import RunDelta, update_runs
 
 pytestmark = pytest.mark.db
 
@@ -63,9 +68,14 @@ def asyncio_wait(dsn, open_handle, target_id, *, scope, listens, **values):
     return asyncio.run(main())
 
 
-@pytest.fixture(params=[blocking_wait, asyncio_wait], ids=["blocking", "asyncio"])
-def form(request):
-    return request.param
+in_both_forms = pytest.mark.parametrize(
+    "form", [blocking_wait, asyncio_wait], ids=["blocking", "asyncio"]
+)
+
+
+@pytest.fixture
+def form():
+    return blocking_wait
 
 
 @pytest.fixture
@@ -130,37 +140,27 @@ def told_or_never(monkeypatch):
 
 
 @pytest.fixture
-def run(connection):
-    """Write down a run by hand, and end it."""
+def gate_run(connection):
+    """A run that is over as soon as somebody completes its gate."""
 
-    class Run:
-        def __init__(self, *, result_step="report"):
-            [self.id] = connection.execute(
-                "WITH run AS (INSERT INTO workflow_runs (workflow_type, step_count,"
-                " waiting_step_count, result_step_key, status)"
-                " VALUES ('w', 1, 1, %s, 'WAITING_FOR_EXTERNAL') RETURNING id)"
-                " INSERT INTO workflow_steps (workflow_run_id, step_key,"
-                " execution_kind, status)"
-                " SELECT id, 'report', 'EXTERNAL', 'WAITING_FOR_EXTERNAL' FROM run"
-                " RETURNING workflow_run_id",
-                [result_step],
-            ).fetchone()
+    def gate_run(*, result_step="gate"):
+        dag = WorkflowDagBuilder("w").external("gate").result_step(result_step)
+        return enqueue_workflow_run(connection, dag.build()).run.id
 
-        def end(self, status="SUCCEEDED", output='{"n": 1}'):
-            with connection.transaction():
-                connection.execute(
-                    "UPDATE workflow_steps SET status = %s, output = %s::jsonb,"
-                    " finished_at = now() WHERE workflow_run_id = %s",
-                    [status, output if status == "SUCCEEDED" else None, self.id],
-                )
-                delta = RunDelta(
-                    ended=1, waiting=-1, unsuccessful=int(status != "SUCCEEDED")
-                )
-                operation(update_runs)(connection, {self.id: delta})
-
-    return Run
+    return gate_run
 
 
+@pytest.fixture
+def complete_gate(connection):
+    def complete_gate(run_id, outcome):
+        complete_external_workflow_step(
+            connection, run_id, "gate", outcome, scope=EVERYTHING
+        )
+
+    return complete_gate
+
+
+@in_both_forms
 def test_what_ended_before_is_returned_at_once(wait, connection, enqueue, claim):
     job_id = enqueue()
     complete_job_success(connection, claim().lease, DONE)
@@ -169,6 +169,7 @@ def test_what_ended_before_is_returned_at_once(wait, connection, enqueue, claim)
     assert not connection.execute("SELECT 1 FROM result_waiters").fetchone()
 
 
+@in_both_forms
 def test_what_ends_while_somebody_waits_is_told(
     wait, until_waiting, told_or_never, connection, enqueue, claim
 ):
@@ -181,6 +182,7 @@ def test_what_ends_while_somebody_waits_is_told(
     assert waiting.result() == {"sent": 3}
 
 
+@in_both_forms
 def test_without_notifications_it_is_found_by_looking(
     wait, until, connection, enqueue, claim
 ):
@@ -201,6 +203,7 @@ def test_a_success_without_output_is_none(wait, connection, enqueue, claim):
     assert wait(job_id).result() is None
 
 
+@in_both_forms
 def test_a_job_that_does_not_end_in_time_goes_on(wait, connection, enqueue, claim):
     job_id = enqueue()
     lease = claim().lease
@@ -275,13 +278,13 @@ def test_a_retry_is_no_end(
 def test_a_job_outside_the_scope_is_not_there(wait, enqueue, raises_code):
     job_id = enqueue()
 
-    assert_missing = {"scope": Organization(uuid4())}
     with raises_code("job.not_found"):
-        wait(job_id, **assert_missing).result()
+        wait(job_id, scope=Organization(uuid4())).result()
     with raises_code("job.not_found"):
         wait(uuid4(), scope=GLOBAL).result()
 
 
+@in_both_forms
 def test_a_read_only_waiter_polls(
     wait, connection, enqueue, claim, runledger_database, until
 ):
@@ -297,6 +300,7 @@ def test_a_read_only_waiter_polls(
     assert waiting.result() == {"sent": 3}
 
 
+@in_both_forms
 def test_polling_goes_on_when_the_listener_is_gone(
     wait, until_waiting, connection, enqueue, claim, monkeypatch
 ):
@@ -311,6 +315,7 @@ def test_polling_goes_on_when_the_listener_is_gone(
     assert waiting.result() == {"sent": 3}
 
 
+@in_both_forms
 def test_a_lost_listener_comes_back(
     wait, until, until_waiting, told_or_never, connection, enqueue, claim, monkeypatch
 ):
@@ -327,6 +332,7 @@ def test_a_lost_listener_comes_back(
     assert waiting.result() == {"sent": 3}
 
 
+@in_both_forms
 def test_the_listener_ends_some_time_after_the_last_waiter(
     form, until, connection, enqueue, claim, runledger_database, monkeypatch
 ):
@@ -423,53 +429,88 @@ def test_a_thousand_waiters_listen_over_one_connection(
     assert connections <= 6
 
 
-@pytest.mark.unaudited("runs are written by hand")
+@in_both_forms
 def test_a_runs_result_is_the_output_of_its_result_step(
-    wait, until_waiting, told_or_never, run
+    wait, until_waiting, told_or_never, gate_run, complete_gate
 ):
-    written = run()
-    waiting = wait(written.id, workflow_run_handle, **told_or_never)
-    until_waiting(written.id)
+    run_id = gate_run()
+    waiting = wait(run_id, workflow_run_handle, **told_or_never)
+    until_waiting(run_id)
 
-    written.end()
+    complete_gate(run_id, GateSucceeded({"n": 1}))
 
     assert waiting.result() == {"n": 1}
-    assert wait(written.id, workflow_run_handle, timeout=0).result() == {"n": 1}
+    assert wait(run_id, workflow_run_handle, timeout=0).result() == {"n": 1}
 
 
-@pytest.mark.unaudited("runs are written by hand")
-def test_a_run_that_ends_badly_says_so(wait, until_waiting, told_or_never, run):
-    written = run()
-    waiting = wait(written.id, workflow_run_handle, **told_or_never)
-    until_waiting(written.id)
+def test_a_run_that_ends_badly_says_so(
+    wait, until_waiting, told_or_never, gate_run, complete_gate
+):
+    run_id = gate_run()
+    waiting = wait(run_id, workflow_run_handle, **told_or_never)
+    until_waiting(run_id)
 
-    written.end("FAILED")
+    complete_gate(run_id, GateFailed("no"))
     with pytest.raises(ResultUnsuccessfulError) as caught:
         waiting.result()
 
     assert caught.value.code == "workflow.result_unsuccessful_terminal"
     assert caught.value.status is WorkflowRunStatus.COMPLETED_WITH_ERRORS
-    assert caught.value.reason == 'step "report" failed'
+    assert caught.value.reason == 'step "gate" failed'
 
 
-@pytest.mark.unaudited("runs are written by hand")
-def test_a_run_without_a_result_says_why(wait, run, raises_code):
-    undeclared, missing = run(result_step=None), run()
-    missing.end(output=None)
+def test_canceling_a_run_tells_who_waits_for_it_and_for_its_jobs(
+    wait, until_waiting, told_or_never, connection, define
+):
+    define()
+    dag = WorkflowDagBuilder("w").job("mail", "mail.send").result_step("mail")
+    run_id = enqueue_workflow_run(connection, dag.build()).run.id
+    step = get_workflow_step(connection, run_id, "mail", scope=EVERYTHING)
+    waiting = [
+        wait(run_id, workflow_run_handle, **told_or_never),
+        wait(step.job_id, **told_or_never),
+    ]
+    until_waiting(run_id)
+    until_waiting(step.job_id)
+
+    cancel_workflow_run(connection, run_id, scope=EVERYTHING, reason="enough")
+
+    for each in waiting:
+        with pytest.raises(ResultUnsuccessfulError) as caught:
+            each.result()
+        assert (caught.value.status, caught.value.reason) == ("CANCELED", "enough")
+
+
+def test_a_workers_completion_ends_the_run_for_who_waits(
+    wait, until_waiting, told_or_never, connection, define, claim
+):
+    define()
+    dag = WorkflowDagBuilder("w").job("mail", "mail.send").result_step("mail")
+    run_id = enqueue_workflow_run(connection, dag.build()).run.id
+    waiting = wait(run_id, workflow_run_handle, **told_or_never)
+    until_waiting(run_id)
+
+    complete_job_success(connection, claim().lease, DONE)
+
+    assert waiting.result() == {"sent": 3}
+
+
+def test_a_run_without_a_result_says_why(wait, gate_run, complete_gate, raises_code):
+    undeclared, missing = gate_run(result_step=None), gate_run()
+    complete_gate(missing, GateSucceeded())
 
     with raises_code("workflow.result_not_declared"):
-        wait(undeclared.id, workflow_run_handle).result()
+        wait(undeclared, workflow_run_handle).result()
     with raises_code("workflow.result_missing"):
-        wait(missing.id, workflow_run_handle).result()
+        wait(missing, workflow_run_handle).result()
     with raises_code("workflow.run_not_found"):
         wait(uuid4(), workflow_run_handle).result()
     with raises_code("workflow.result_wait_timeout"):
-        wait(run().id, workflow_run_handle, timeout=0).result()
+        wait(gate_run(), workflow_run_handle, timeout=0).result()
 
 
-@pytest.mark.unaudited("runs are written by hand")
-def test_a_handle_reads_status_and_record(runledger_database, enqueue, run):
-    job_id, run_id = enqueue(), run().id
+def test_a_handle_reads_status_and_record(runledger_database, enqueue, gate_run):
+    job_id, run_id = enqueue(), gate_run()
 
     async def read():
         async with AsyncConnectionPool(runledger_database, open=False) as pool:

@@ -13,7 +13,7 @@ from .._operation import operation
 from .._statements import statement
 from .._steps import rows
 from ..jobs._explain import explain_job
-from ..jobs._explanation import JobExplanation
+from ..jobs._explanation import JobExplanation  # noqa: TC001 - attrs resolves it
 from ._reads import get_workflow_step
 from ._records import WorkflowStepRecord  # noqa: TC001 - attrs resolves it
 
