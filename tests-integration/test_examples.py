@@ -16,7 +16,10 @@ PRINTED = {
 page 1: APPENDED, steps: 3
 page 2: APPENDED, steps: 4
 page 2: ALREADY_APPLIED, steps: 4
-the run is RUNNING, enqueued steps: 3
+listing: SUCCEEDED
+a: ENQUEUED
+b: ENQUEUED
+c: ENQUEUED
 """,
     "enqueue_job": """\
 first call:  INSERTED, the job is PENDING
@@ -27,7 +30,8 @@ the run is WAITING_FOR_EXTERNAL
 the gate has SUCCEEDED
 the gate has SUCCEEDED
 told otherwise: workflow.external_step_conflicting_completion_retry
-the run is RUNNING, enqueued steps: 1
+payment: SUCCEEDED
+ship: ENQUEUED
 """,
     "scheduled_job": """\
 sales.nightly: fires next at 02:00 UTC
@@ -37,7 +41,11 @@ sales.nightly: does not fire any more
 done: list
 done: bergen oslo tromso
 done: report
-the run has SUCCEEDED: report is done
+list: SUCCEEDED, list is done
+bergen: SUCCEEDED, bergen is done
+oslo: SUCCEEDED, oslo is done
+tromso: SUCCEEDED, tromso is done
+report: SUCCEEDED, report is done
 """,
 }
 

@@ -21,7 +21,7 @@ from runledger_postgres import (
     append_workflow_steps,
     complete_external_workflow_step,
     enqueue_workflow_run,
-    get_workflow_run,
+    list_workflow_steps,
     upsert_job_definition,
 )
 
@@ -59,8 +59,9 @@ def main() -> None:
             connection, run.id, "listing", GateSucceeded(), scope=EVERYTHING
         )
 
-        run = get_workflow_run(connection, run.id, scope=EVERYTHING)
-        print(f"the run is {run.status}, enqueued steps: {run.enqueued_step_count}")
+        found = list_workflow_steps(connection, run.id, scope=EVERYTHING)
+        for step in found.items:
+            print(f"{step.step_key}: {step.status}")
 
 
 if __name__ == "__main__":

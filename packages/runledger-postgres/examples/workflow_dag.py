@@ -18,7 +18,7 @@ from runledger_postgres import (
     claim_jobs,
     complete_job_success,
     enqueue_workflow_run,
-    get_workflow_run,
+    list_workflow_steps,
     upsert_job_definition,
 )
 
@@ -31,7 +31,7 @@ def survey() -> WorkflowRunEnqueue:
     for city in CITIES:
         dag.job(city, "weather.task", city).after_success(city, "list")
     dag.job("report", "weather.task", "report", inputs=CITIES)
-    return dag.after_success("report", CITIES).result_step("report").build()
+    return dag.after_success("report", CITIES).build()
 
 
 def work(connection: psycopg.Connection) -> list[str]:
@@ -52,8 +52,9 @@ def main() -> None:
         while due := work(connection):
             print("done:", *due)
 
-        ended = get_workflow_run(connection, run.id, scope=EVERYTHING)
-        print(f"the run has {ended.status}: {ended.result}")
+        found = list_workflow_steps(connection, run.id, scope=EVERYTHING)
+        for step in found.items:
+            print(f"{step.step_key}: {step.status}, {step.output}")
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class WorkflowStepTrigger(StrEnum):
     """The step's job ended."""
     COMPLETE_EXTERNAL = "COMPLETE_EXTERNAL"
     """Somebody completed the external gate."""
-    PASS_DEADLINE = "PASS_DEADLINE"
+    DEADLINE_PASSED = "DEADLINE_PASSED"
     """The deadline of the external gate passed while it was open."""
     CANCEL_RUN = "CANCEL_RUN"
     """The run was canceled, or stopped at its first fault."""
@@ -149,7 +149,7 @@ def _steps() -> tuple[Transition[WorkflowStepStatus], ...]:
     )
     completed = tuple(
         Transition(waiting, target, ending)
-        for ending in (trigger.COMPLETE_EXTERNAL, trigger.PASS_DEADLINE)
+        for ending in (trigger.COMPLETE_EXTERNAL, trigger.DEADLINE_PASSED)
         for target in status.terminal()
     )
     return (

@@ -212,6 +212,12 @@ class Ledger:
         )
 
 
+@pytest.fixture(scope="session")
+def open_ledger() -> type[Ledger]:
+    """Explain statements over a connection to a ledger of one's own."""
+    return Ledger
+
+
 @pytest.fixture
 def explain(connection: psycopg.Connection[Any]) -> Any:
     """Explain a query on a database of the test's own."""

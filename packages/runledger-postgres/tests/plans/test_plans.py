@@ -354,7 +354,6 @@ def test_a_purge_touches_its_batch(ledger, keep_keyed, cache_mode):
         "uq_workflow_run_mutations_run_mutation_key",
         "uq_workflow_steps_run_step_key",
         "uq_workflow_steps_run_step_id",
-        "idx_workflow_steps_run_status_created",
         "pk_job_queue",
         *children,
     }

@@ -318,8 +318,9 @@ def test_a_key_that_stands_for_another_append_is_refused(
 
     with raises_code("workflow.append_conflicting_retry"):
         append(run_id, *steps)
-    with raises_code("workflow.append_conflicting_retry"):
-        append(run_id, job("a"), job("b", terminal=["a"]), window="other")
+    with raises_code("workflow.append_conflicting_retry") as refused:
+        append(run_id, job("a"), job("b", priority=1), window="other")
+    assert "append_window_step_key, steps; steps that differ: 'b'" in str(refused.value)
 
 
 def test_a_key_belongs_to_its_run(start, append):

@@ -408,3 +408,13 @@ def test_steps_show_what_they_wait_for(connection):
         WorkflowStepStatus.BLOCKED,
         WorkflowStepStatus.BLOCKED,
     ]
+
+
+def test_a_key_whose_run_is_gone_by_now_is_refused(raises_code):
+    steps = enqueue_workflow_run.steps(chain("a", idempotency_key="k"))
+    next(steps)
+    steps.send([[{"missing_types": []}], [{"id": None, "accepts_keys": True}]])
+
+    # Only a purge between the two statements leads here.
+    with raises_code("workflow.idempotency_conflict_missing_existing"):
+        steps.send([])

@@ -9,12 +9,7 @@ from ._append import (
     list_workflow_step_keys_for_update,
 )
 from ._cancel import cancel_workflow_run
-from ._deadlines import (
-    DeadlineReport,
-    ExpiredGate,
-    RefusedGate,
-    expire_gate_deadlines,
-)
+from ._deadlines import DeadlineReport, ExpiredGate, RefusedGate, expire_gate_deadlines
 from ._enqueue import enqueue_workflow_run
 from ._explain import WorkflowStepExplanation, explain_workflow_step
 from ._external import complete_external_workflow_step

@@ -27,10 +27,16 @@ from .._operation import operation
 from .._statements import statement
 from .._steps import Call, batch, one, rows
 from ..errors import QueryError
-from ._enqueue import LOCK_DEFINITIONS, missing_definitions
+from ._enqueue import (
+    LOCK_DEFINITIONS,
+    SHOWN_STEPS,
+    differences,
+    missing_definitions,
+)
 from ._insert_steps import ExistingStep, insert_steps
 from ._lock import lock_run, require_read_committed
 from ._propagate import UNSATISFIED, EndedStep, propagate
+from ._reads import READ_RUN
 from ._records import WorkflowRunRecord, WorkflowStepRecord
 from ._settle_runs import RunDelta
 
@@ -49,7 +55,6 @@ FIND_NAMED_STEPS = statement("workflows/find_named_steps")
 INSERT_APPEND_MUTATION = statement("workflows/insert_append_mutation")
 CANCEL_UNSATISFIED_STEPS = statement("workflows/cancel_unsatisfied_steps")
 LIST_STEP_KEYS = statement("workflows/list_step_keys")
-READ_RUN = statement("workflows/read_run")
 READ_STEPS_BY_KEY = statement("workflows/read_steps_by_key")
 
 NO_METADATA: Final[dict[str, object]] = {}
@@ -103,7 +108,8 @@ def append_workflow_steps(
 
     Raises:
         QueryError: ``workflow.run_not_found`` within *scope*,
-            ``workflow.append_conflicting_retry``, ``workflow.append_window_missing``,
+            ``workflow.append_conflicting_retry`` (says what differs),
+            ``workflow.append_window_missing``,
             ``workflow.append_window_not_external``,
             ``workflow.append_window_not_open``, ``workflow.append_terminal_run``,
             ``workflow.definition_not_found_or_disabled`` (names the types),
@@ -131,13 +137,13 @@ def append_workflow_steps(
                 "run_id": run_id,
                 "mutation_key": wanted.mutation_key,
                 "request": request,
+                "shown_steps": SHOWN_STEPS + 1,
             },
         ),
         Call(FIND_NAMED_STEPS, {"run_id": run_id, "step_keys": wanted.named_keys()}),
     )
     if mutations:
-        if not mutations[0]["is_same_append"]:
-            raise QueryError("workflow.append_conflicting_retry")
+        _refuse_another(mutations[0])
         return (yield from _outcome(wanted, AppendDisposition.ALREADY_APPLIED))
     _check_window(run, wanted, named)
     existing = {
@@ -245,6 +251,14 @@ def _checked_mutation_key(value: str) -> str:
         if error.code != "identifier.blank":
             raise
         raise ValidationError("workflow.append_mutation_key_blank") from None
+
+
+def _refuse_another(mutation: Row) -> None:
+    """Refuse a key that stands for something else, and say what differs."""
+    if not mutation["is_append"]:
+        raise QueryError("workflow.append_conflicting_retry", "it is no append")
+    if not mutation["is_same_request"]:
+        raise QueryError("workflow.append_conflicting_retry", differences(mutation))
 
 
 def _check_window(run: LockedRun, wanted: _Append, named: Sequence[Row]) -> None:

@@ -10,6 +10,7 @@ from .._operation import operation
 from .._statements import statement
 from .._steps import one
 from ._lock import lock_run, require_read_committed
+from ._reads import READ_RUN
 from ._records import WorkflowRunRecord
 from ._settle_runs import RunDelta, update_runs
 from ._stop import stop_runs
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .._steps import Steps
 
 MARK_RUN_CANCELED = statement("workflows/mark_run_canceled")
-READ_RUN = statement("workflows/read_run")
 
 RUN_CANCELED: Final = "workflow.run_canceled"
 

@@ -127,7 +127,7 @@ def _match_existing(
     if match["differing_fields"]:
         raise QueryError(
             "workflow.enqueue_conflicting_retry",
-            _differences(match),
+            differences(match),
             internal=f"run {match['id']}, key {request.idempotency_key!r}",
         )
     return WorkflowRunEnqueueOutcome(_run(match), EnqueueDisposition.EXISTING)
@@ -137,7 +137,7 @@ def _run(row: Row) -> WorkflowRunRecord:
     return WorkflowRunRecord(**{name: row[name] for name in RUN_FIELDS})
 
 
-def _differences(match: Row) -> str:
+def differences(match: Row) -> str:
     """Name the fields and, when they are not too many, the steps."""
     fields = f"fields that differ: {', '.join(match['differing_fields'])}"
     keys = match["differing_steps"]

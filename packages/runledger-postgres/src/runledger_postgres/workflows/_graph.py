@@ -34,7 +34,7 @@ def get_workflow_graph(run_id: UUID, *, scope: Scope) -> Steps[WorkflowGraph | N
     Read a run with all its steps, edges and attempts; None when *scope* has none such.
 
     It is one moment of the run, which ``observed_at`` names. Reads the run whole, which
-    for 10,000 steps and 50,000 edges takes about half a second. Locks nothing.
+    for 10,000 steps and 50,000 edges takes about a second. Locks nothing.
     """
     chosen, extra = READ_GRAPH.within(scope)
     found = yield from rows(chosen, run_id=run_id, **extra)

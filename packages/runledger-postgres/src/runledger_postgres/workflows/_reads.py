@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .._steps import Steps
 
 GET_RUN = scoped_statement("workflows/get_run")
+READ_RUN = GET_RUN.variants["everything"]
 GET_STEP = scoped_statement("workflows/get_step")
 LIST_ORGANIZATION_RUNS = statement("workflows/list_organization_runs")
 LIST_RECENT_RUNS = statement("workflows/list_recent_runs")

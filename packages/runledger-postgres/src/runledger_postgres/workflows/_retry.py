@@ -31,6 +31,7 @@ from .._waits import bounded
 from ..errors import QueryError
 from ._lock import lock_run, require_read_committed
 from ._propagate import FAIL_FAST, UNSATISFIED, EndedStep, propagate
+from ._reads import READ_RUN
 from ._records import WorkflowRunRecord, WorkflowStepRecord
 from ._settle_runs import RunDelta
 
@@ -49,7 +50,6 @@ REOPEN_STEPS = statement("workflows/reopen_steps")
 RECOUNT_STEPS = statement("workflows/recount_steps")
 CANCEL_UNSATISFIED_STEPS = statement("workflows/cancel_unsatisfied_steps")
 INSERT_RETRY_MUTATION = statement("workflows/insert_retry_mutation")
-READ_RUN = statement("workflows/read_run")
 READ_STEPS_BY_KEY = statement("workflows/read_steps_by_key")
 
 

@@ -17,10 +17,9 @@ WITH ended AS (
         finished_at = q.finished_at,
         updated_at = q.finished_at
     FROM job_queue AS q
-    WHERE q.id = ANY (%(job_ids)s::uuid[])
+    WHERE s.job_id = ANY (%(job_ids)s::uuid[])
+      AND q.id = s.job_id
       AND q.finished_at IS NOT NULL
-      AND s.job_id = ANY (%(job_ids)s::uuid[])
-      AND s.job_id = q.id
       AND s.status = 'ENQUEUED'
     RETURNING s.id, s.workflow_run_id, s.status::text AS status
 )

@@ -1,9 +1,9 @@
 -- Lock the definitions of job types whose steps are to be inserted, and name the types
 -- that have no enabled one.
 --
--- FOR SHARE in name order: disabling one waits for us, or we see it disabled; what is
--- read of them later in the transaction cannot change. In a transaction of our own the
--- wait has a bound, which holds for the statements after this one too.
+-- Locks job_definitions FOR SHARE in name order: disabling one waits for us, or we see it
+-- disabled; what is read of them later in the transaction cannot change. In a transaction
+-- of our own the wait has a bound, which holds for the statements after this one too.
 WITH /*bounded*/
 definition AS MATERIALIZED (
     SELECT job_type
