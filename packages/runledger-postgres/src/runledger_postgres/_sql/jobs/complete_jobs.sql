@@ -249,7 +249,8 @@ event AS (
     ORDER BY u.position, e.ordinal
 ),
 -- One row, whether or not anybody waits. NOTIFY serialises commits, so it is sent only
--- where somebody does.
+-- where somebody does. IS TRUE keeps the planner from making this a join: it would be of
+-- nested loops, kept from a time when nobody waited, and go over all waiters for each job.
 told AS MATERIALIZED (
     SELECT
         count(
@@ -259,9 +260,15 @@ told AS MATERIALIZED (
             )
         )
     FROM updated AS u
-    JOIN result_waiters AS w ON w.target_id = u.id
     WHERE u.next_status <> 'PENDING'
-      AND w.expires_at > u.ended_at
+      AND u.id = ANY (
+          ARRAY(
+              SELECT w.target_id
+              FROM result_waiters AS w
+              WHERE (w.target_id IN (SELECT id FROM updated)) IS TRUE
+                AND w.expires_at > clock_timestamp()
+          )
+      )
 )
 SELECT
     position, next_status AS status, next_run_at, FALSE AS is_progress_invalid,

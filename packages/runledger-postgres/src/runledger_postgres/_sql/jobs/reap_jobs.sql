@@ -133,6 +133,7 @@ event AS (
     ) AS e
     ORDER BY r.position, e.ordinal
 ),
+-- See complete_jobs.sql.
 told AS MATERIALIZED (
     SELECT
         count(
@@ -142,9 +143,15 @@ told AS MATERIALIZED (
             )
         )
     FROM reaped AS r
-    JOIN result_waiters AS w ON w.target_id = r.id
     WHERE r.is_last
-      AND w.expires_at > r.reaped_at
+      AND r.id = ANY (
+          ARRAY(
+              SELECT w.target_id
+              FROM result_waiters AS w
+              WHERE (w.target_id IN (SELECT id FROM reaped)) IS TRUE
+                AND w.expires_at > clock_timestamp()
+          )
+      )
 )
 SELECT
     position, is_last,

@@ -38,6 +38,7 @@ attempt AS (
       AND a.attempt = c.attempt
       AND a.finished_at IS NULL
 ),
+-- See jobs/complete_jobs.sql.
 told AS MATERIALIZED (
     SELECT
         count(
@@ -47,8 +48,14 @@ told AS MATERIALIZED (
             )
         )
     FROM canceled AS c
-    JOIN result_waiters AS w ON w.target_id = c.id
-    WHERE w.expires_at > c.finished_at
+    WHERE c.id = ANY (
+        ARRAY(
+            SELECT w.target_id
+            FROM result_waiters AS w
+            WHERE (w.target_id IN (SELECT id FROM canceled)) IS TRUE
+              AND w.expires_at > clock_timestamp()
+        )
+    )
 )
 INSERT INTO job_events (job_id, run_number, attempt, event_type, payload, occurred_at)
 SELECT

@@ -83,7 +83,13 @@ SELECT
         json_build_object('workflow_run_id', u.id, 'status', u.next_status)::text
     )
 FROM updated AS u
-JOIN result_waiters AS w ON w.target_id = u.id
 WHERE u.finished_at IS NOT NULL
   AND u.previous_end IS NULL
-  AND w.expires_at > u.finished_at
+  AND u.id = ANY (
+      ARRAY(
+          SELECT w.target_id
+          FROM result_waiters AS w
+          WHERE (w.target_id IN (SELECT id FROM updated)) IS TRUE
+            AND w.expires_at > clock_timestamp()
+      )
+  )
