@@ -73,3 +73,17 @@ def test_a_context_knows_whether_this_attempt_is_the_last(attempt, is_last):
 
 def test_a_context_does_not_show_its_checkpoint():
     assert "secret" not in repr(make_context(checkpoint={"k": "secret"}))
+
+
+def test_a_context_made_by_hand_belongs_to_no_workflow():
+    context = make_context()
+
+    assert (None, None, {}) == (
+        context.workflow_run_id,
+        context.step_key,
+        context.inputs,
+    )
+
+
+def test_a_context_does_not_show_its_inputs():
+    assert "secret" not in repr(make_context(inputs={"list": "secret"}))

@@ -28,6 +28,7 @@ from runledger_postgres import (
     get_required_job_runtime_config_by_type,
     heartbeat_job,
     insert_job_log,
+    job_handle,
     list_job_events,
     migrate_after_idempotency_cutover,
     pause_job_type,
@@ -274,6 +275,18 @@ def schedule_of_disabled_definition(host: Any) -> None:
 
 
 # What the storage layer refuses, and what it hears from the database.
+def get_result(host: Any, job_id: Any = None, **values: Any) -> None:
+    with ConnectionPool(host.dsn, min_size=1, open=True) as pool:
+        handle = job_handle(pool, job_id or host.enqueue(), scope=EVERYTHING)
+        handle.get_result(**values)
+
+
+def result_unsuccessful_terminal(host: Any) -> None:
+    job_id = host.enqueue()
+    host(cancel_job, job_id, scope=EVERYTHING)
+    get_result(host, job_id)
+
+
 STORAGE: dict[str, Any] = {
     "db.business_rule_violation": business_rule_violation,
     "db.connection_failed": connection_failed,
@@ -317,6 +330,7 @@ STORAGE: dict[str, Any] = {
     "job.invalid_release_delay": lambda host: host(
         release_unstarted_claims, [], reason="full", delay_seconds=-1
     ),
+    "job.invalid_result_wait": lambda host: get_result(host, timeout=-1),
     "job.invalid_runtime_config": lambda host: host(
         upsert_job_runtime_config, MAIL, schema_version=1, config=[]
     ),
@@ -328,6 +342,8 @@ STORAGE: dict[str, Any] = {
     "job.legacy_idempotency_snapshot_missing": legacy_idempotency_snapshot_missing,
     "job.not_found": lambda host: host(cancel_job, uuid4(), scope=EVERYTHING),
     "job.organization_not_found": organization_not_found,
+    "job.result_unsuccessful_terminal": result_unsuccessful_terminal,
+    "job.result_wait_timeout": lambda host: get_result(host, timeout=0),
     "job.runtime_config_not_found": lambda host: host(
         get_required_job_runtime_config_by_type, MAIL
     ),

@@ -14,12 +14,18 @@ TREES = {
     path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
     for path in SOURCE.rglob("*.py")
 }
+# The drivers, and those who wait for results.
 DRIVERS = {
     "_drive_asyncio.py",
     "_drive_blocking.py",
     "_operation.py",
     "_transactions.py",
     "_translate.py",
+    "results/_asyncio.py",
+    "results/_blocking.py",
+    "results/_handles.py",
+    "results/_listener_task.py",
+    "results/_listener_thread.py",
 }
 FORBIDDEN_IN_OPERATIONS = {
     "asyncio",

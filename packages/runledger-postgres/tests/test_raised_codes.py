@@ -102,6 +102,9 @@ UNRAISED = {
     "db.transaction_begin_failed": (
         "psycopg begins with the first statement: what fails there is the connection"
     ),
+    "job.handle_storage_error": (
+        "the database must go away between two looks: test_result_wait.py"
+    ),
     "job.enqueue_request_snapshot_failed": (
         "a request is JSON since it was constructed, so its snapshot cannot fail"
     ),

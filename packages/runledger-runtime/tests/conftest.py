@@ -70,6 +70,7 @@ class FakeJob:
     timeout_seconds: int = 900
     waited_seconds: float = 0.0
     trace_context: Any = None
+    step: Any = None
 
 
 @attrs.frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from types import SimpleNamespace
 from uuid import UUID
 
 import attrs
@@ -33,6 +34,7 @@ class Claimed:
     timeout_seconds: int = 10
     waited_seconds: float = 0.0
     trace_context: object = None
+    step: object = None
 
 
 def claimed(number: int = 1, **values: object) -> Claimed:
@@ -155,6 +157,22 @@ async def test_the_context_says_who_where_and_how_often(open_bench, clock):
     assert expected == context
     assert job.lease == context.lease
     assert (10, 6) == (deadline, remaining)
+
+
+async def test_the_context_of_a_step_has_what_came_before_it(open_bench):
+    seen = []
+
+    async def look(context, payload):
+        seen.append((context.workflow_run_id, context.step_key, context.inputs))
+
+    step = SimpleNamespace(
+        workflow_run_id=UUID(int=9), step_key="report", inputs={"list": [1]}
+    )
+    async with open_bench(look) as bench:
+        bench.start(claimed(1, step=step), claimed(2))
+        await bench.finish()
+
+    assert [(UUID(int=9), "report", {"list": [1]}), (None, None, {})] == seen
 
 
 async def test_every_job_starts_even_if_all_of_them_block(open_bench):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - cattrs resolves the hints
 from uuid import UUID  # noqa: TC003 - cattrs resolves the hints of attrs classes
 
 import attrs
@@ -25,6 +26,10 @@ class JobContext:
         worker_id: the worker that holds the lease.
         job_type: the type of the job.
         checkpoint: what an earlier attempt stored last; None if there is none.
+        workflow_run_id: the run of a workflow that the job is a step of, if it is.
+        step_key: which step of that run.
+        inputs: the outputs of the step's prerequisites that pass theirs on, by step
+            key; one that ended without an output is not among them.
     """
 
     job_id: UUID
@@ -35,6 +40,9 @@ class JobContext:
     worker_id: str
     job_type: str
     checkpoint: JsonValue = attrs.field(default=None, repr=False, hash=False)
+    workflow_run_id: UUID | None = None
+    step_key: str | None = None
+    inputs: Mapping[str, JsonValue] = attrs.field(factory=dict, repr=False, hash=False)
 
     @property
     def lease(self) -> Lease:

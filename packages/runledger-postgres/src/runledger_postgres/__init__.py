@@ -31,6 +31,8 @@ from .errors import (
     DatabaseConnectionError,
     MigrationError,
     QueryError,
+    ResultTimeoutError,
+    ResultUnsuccessfulError,
     SchemaCompatibilityError,
 )
 from .jobs import (
@@ -103,6 +105,7 @@ from .maintenance import (
 )
 from .records import (
     ClaimedJob,
+    ClaimedStep,
     CountPrecision,
     DeferredLease,
     EnqueueDisposition,
@@ -122,6 +125,14 @@ from .records import (
     ReleasedClaim,
     SettledJob,
     StatusCount,
+)
+from .results import (
+    AsyncJobHandle,
+    AsyncWorkflowRunHandle,
+    JobHandle,
+    WorkflowRunHandle,
+    job_handle,
+    workflow_run_handle,
 )
 from .schedules import (
     DeferredSchedule,
@@ -185,11 +196,14 @@ __all__ = [
     "INVARIANTS",
     "AppendDisposition",
     "AppendOutcome",
+    "AsyncJobHandle",
+    "AsyncWorkflowRunHandle",
     "Asyncio",
     "Blocking",
     "BrokenInvariant",
     "Checkpoint",
     "ClaimedJob",
+    "ClaimedStep",
     "CommitUnconfirmedError",
     "CountPrecision",
     "DatabaseConnectionError",
@@ -218,6 +232,7 @@ __all__ = [
     "JobEnqueueOutcome",
     "JobEventRecord",
     "JobExplanation",
+    "JobHandle",
     "JobLogLine",
     "JobLogRecord",
     "JobMetricsRecord",
@@ -244,6 +259,8 @@ __all__ = [
     "RequeueNotFound",
     "RequeueOutcome",
     "Requeued",
+    "ResultTimeoutError",
+    "ResultUnsuccessfulError",
     "RetryDisposition",
     "ScheduleSyncReport",
     "SchemaCompatibilityError",
@@ -254,6 +271,7 @@ __all__ = [
     "StepRetry",
     "WorkerRest",
     "WorkflowRunEnqueueOutcome",
+    "WorkflowRunHandle",
     "WorkflowRunPage",
     "WorkflowRunRecord",
     "WorkflowRunSummary",
@@ -301,6 +319,7 @@ __all__ = [
     "insert_job_log",
     "insert_job_logs",
     "insert_job_runtime_config_if_missing",
+    "job_handle",
     "list_dead_letters",
     "list_job_attempts",
     "list_job_definitions",
@@ -340,4 +359,5 @@ __all__ = [
     "wake_channel",
     "wake_worker",
     "withdraw_worker",
+    "workflow_run_handle",
 ]

@@ -5,6 +5,8 @@ The errors of the storage layer.
 
     RunledgerError
     ├── QueryError                  a statement, or what it found, was refused
+    │   ├── ResultTimeoutError      the wait for a result was not long enough
+    │   └── ResultUnsuccessfulError what was waited for ended without success
     ├── DatabaseConnectionError     no connection, or it broke: nothing was committed
     ├── CommitUnconfirmedError      COMMIT was sent, no answer came: outcome unknown
     └── SchemaCompatibilityError    database and code do not fit
@@ -16,15 +18,20 @@ server's words. ``internal_message()`` and ``__cause__`` do, for the host's log.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from runledger_core import RunledgerError
+
+if TYPE_CHECKING:
+    from runledger_core import JobStatus, WorkflowRunStatus
 
 __all__ = [
     "CommitUnconfirmedError",
     "DatabaseConnectionError",
     "MigrationError",
     "QueryError",
+    "ResultTimeoutError",
+    "ResultUnsuccessfulError",
     "SchemaCompatibilityError",
 ]
 
@@ -58,6 +65,36 @@ class QueryError(RunledgerError):
         """
         state = self.sqlstate or ""
         return state.startswith(_TRANSIENT_CLASSES) or state in _TRANSIENT_STATES
+
+
+class ResultTimeoutError(QueryError, TimeoutError):
+    """What was waited for has not ended yet; it goes on without the waiter."""
+
+
+class ResultUnsuccessfulError(QueryError):
+    """
+    What was waited for has ended without success.
+
+    ``status`` says how, ``reason`` is its stored status reason, ``error_code`` and
+    ``error_message`` are of a job's last failure. Of these only the status is in the
+    sentence: what handlers write is not known to be safe to show.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        status: JobStatus | WorkflowRunStatus,
+        reason: str | None = None,
+        error_code: str | None = None,
+        error_message: str | None = None,
+    ) -> None:
+        told = [text for text in (reason, error_code, error_message) if text]
+        super().__init__(code, f"it is {status}", internal=", ".join(told) or None)
+        self.status = status
+        self.reason = reason
+        self.error_code = error_code
+        self.error_message = error_message
 
 
 class DatabaseConnectionError(RunledgerError):

@@ -21,6 +21,7 @@ from runledger_core import (
 
 __all__ = [
     "ClaimedJob",
+    "ClaimedStep",
     "CountPrecision",
     "DeferredLease",
     "EnqueueDisposition",
@@ -94,12 +95,27 @@ class JobEnqueueOutcome:
 
 
 @attrs.frozen
+class ClaimedStep:
+    """
+    The step of a workflow that a claimed job does.
+
+    ``inputs`` are the outputs of the prerequisites that pass theirs on, by step key.
+    One that ended without an output is not among them.
+    """
+
+    workflow_run_id: UUID
+    step_key: str
+    inputs: Mapping[str, JsonValue] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
 class ClaimedJob:
     """
     A job whose lease the caller holds until ``lease_expires_at``.
 
     ``waited_seconds`` is how long it was due before it was leased, ``trace_context``
-    the trace that its enqueue belonged to.
+    the trace that its enqueue belonged to. ``step`` is None for a job that
+    belongs to no workflow.
     """
 
     lease: Lease
@@ -113,6 +129,7 @@ class ClaimedJob:
     lease_expires_at: datetime
     waited_seconds: float = 0.0
     trace_context: Mapping[str, str] | None = attrs.field(default=None, repr=False)
+    step: ClaimedStep | None = None
 
 
 @attrs.frozen

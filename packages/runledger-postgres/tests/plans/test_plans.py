@@ -223,7 +223,9 @@ def test_a_claim_reads_the_first_due_jobs(ledger, job_types, limited, rows, cach
         "claim",
         "jobs/claim_jobs",
         params,
-        frozenset({"idx_job_queue_claim", "pk_job_definitions"}),
+        frozenset(
+            {"idx_job_queue_claim", "pk_job_definitions", "uq_workflow_steps_job_id"}
+        ),
         rows,
         25_000,
     )
@@ -274,7 +276,9 @@ def test_a_completion_touches_its_jobs(ledger, outcome, cache_mode):
         "complete",
         "jobs/complete_jobs",
         params,
-        frozenset({*BY_ID, "uq_job_attempts_job_run_attempt"}),
+        frozenset(
+            {*BY_ID, "uq_job_attempts_job_run_attempt", "uq_workflow_steps_job_id"}
+        ),
         size * 4 + LEASED_JOBS,
         20_000,
     )
@@ -299,7 +303,13 @@ def test_a_heartbeat_touches_its_jobs(ledger, cache_mode):
 
 @pytest.mark.parametrize("cache_mode", CACHE_MODES)
 def test_a_reaper_reads_the_leased_rows_only(ledger, cache_mode):
-    used = frozenset({"idx_job_queue_leased", "uq_job_attempts_job_run_attempt"})
+    used = frozenset(
+        {
+            "idx_job_queue_leased",
+            "uq_job_attempts_job_run_attempt",
+            "uq_workflow_steps_job_id",
+        }
+    )
     case = Case("expired", "jobs/lock_expired_leases", {"limit": 50}, used, 1100, 4000)
 
     check(ledger, case, cache_mode)

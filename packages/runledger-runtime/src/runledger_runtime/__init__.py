@@ -22,7 +22,7 @@ from ._handlers import (
 from ._ledger import ClaimedJob, Failed, Ledger, Outcome, SettledJob, Succeeded
 from ._log_events import LogEvent
 from ._loop_exit import RuntimeLoopExit
-from ._postgres import PostgresLedger
+from ._postgres import PostgresLedger, TrioJobHandle, TrioWorkflowRunHandle
 from ._recorded_services import RecordedLine, RecordedProgress, RecordedServices
 from ._stop import Stop
 from .catalog import CatalogWorkflowDagBuilder, JobCatalog, JobCatalogDefaults
@@ -108,6 +108,8 @@ __all__ = [
     "Supervisor",
     "SupervisorError",
     "SupervisorPhase",
+    "TrioJobHandle",
+    "TrioWorkflowRunHandle",
     "WakeUpMode",
     "asyncio_handler",
     "run_maintenance_loop",

@@ -19,6 +19,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import attrs
 import trio
 
 from runledger_core import JobCompletion, JobFailure, RetryPolicy
@@ -197,6 +198,13 @@ class Execution:
             checkpoint=claimed.checkpoint,
             services=JobServices(job, self._reporter),
         )
+        if claimed.step is not None:
+            context = attrs.evolve(
+                context,
+                workflow_run_id=claimed.step.workflow_run_id,
+                step_key=claimed.step.step_key,
+                inputs=claimed.step.inputs,
+            )
         if entry.is_async:
             return await entry.call(context, payload)
         return await self._threads.run(entry.call, context, payload, job=job)

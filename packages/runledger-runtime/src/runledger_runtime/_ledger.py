@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     )
 
 
+class ClaimedStep(Protocol):
+    """The step of a workflow that a claimed job does."""
+
+    @property
+    def workflow_run_id(self) -> UUID: ...
+    @property
+    def step_key(self) -> str: ...
+    @property
+    def inputs(self) -> Mapping[str, JsonValue]: ...
+
+
 class ClaimedJob(Protocol):
     """A job that was leased to this worker."""
 
@@ -49,6 +60,8 @@ class ClaimedJob(Protocol):
     def waited_seconds(self) -> float: ...
     @property
     def trace_context(self) -> Mapping[str, str] | None: ...
+    @property
+    def step(self) -> ClaimedStep | None: ...
 
 
 @attrs.frozen

@@ -63,6 +63,11 @@ JOB_CODES = (
         "job.enqueue_request_snapshot_failed",
         "the enqueue request could not be written down as a snapshot",
     ),
+    _internal(
+        "job.handle_storage_error",
+        "the result of the job could not be read any more",
+        "try again",
+    ),
     _conflict(
         "job.idempotency_conflict",
         "the idempotency key already belongs to a job with a different request",
@@ -137,6 +142,11 @@ JOB_CODES = (
         "the delay of a released claim is not from 0 to 2147483.647 seconds",
     ),
     _invalid(
+        "job.invalid_result_wait",
+        "the timeout or the poll interval is not a number of seconds",
+        "pass a timeout from 0, infinity included, and a positive poll interval",
+    ),
+    _invalid(
         "job.invalid_retry_delay",
         "the retry delay is not a positive number of milliseconds",
     ),
@@ -196,6 +206,15 @@ JOB_CODES = (
         "job.payload_not_json",
         "the payload is not JSON that PostgreSQL can store",
         _JSON_REMEDY,
+    ),
+    _conflict(
+        "job.result_unsuccessful_terminal",
+        "the job has ended without success and has no result",
+    ),
+    _conflict(
+        "job.result_wait_timeout",
+        "the job did not end within the time allowed",
+        "wait longer or ask for its status",
     ),
     _invalid(
         "job.runtime_config_not_found",

@@ -120,7 +120,7 @@ WORKFLOW_CODES = (
     ),
     _internal(
         "workflow.handle_storage_error",
-        "the result of the run could not be read",
+        "the result of the run could not be read any more",
         "try again",
     ),
     _conflict(
@@ -142,6 +142,11 @@ WORKFLOW_CODES = (
         "workflow.invalid_reason",
         "the reason or error message is not text that says something",
         "pass text that is not blank, without NUL, at most 64 KiB, or none",
+    ),
+    _invalid(
+        "workflow.invalid_result_wait",
+        "the timeout or the poll interval is not a number of seconds",
+        "pass a timeout from 0, infinity included, and a positive poll interval",
     ),
     _conflict(
         "workflow.legacy_idempotency_snapshot_missing",

@@ -10,15 +10,19 @@ from .._operation import operation
 from .._statements import statement
 from .._steps import rows
 from ..errors import QueryError
-from ..records import ClaimedJob
+from ..records import ClaimedJob, ClaimedStep
 from ._lease import check_lease_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from uuid import UUID
 
-    from .._steps import Row, Steps
+    from runledger_core import JsonValue
+
+    from .._steps import Row, Rows, Steps
 
 CLAIM_JOBS = statement("jobs/claim_jobs")
+LIST_STEP_INPUTS = statement("jobs/list_step_inputs")
 MAX_CLAIM_LIMIT: Final = 1000
 
 
@@ -38,6 +42,7 @@ def claim_jobs(
     claim, and an empty one claims nothing; of a type in *type_limits* no more than that
     many are claimed. Each claimed job gets its next attempt,
     a LEASED event and the stage ``running``: claim only what you start at once.
+    A job that is a step of a workflow comes with the outputs that it asked for.
     A repeat claims other jobs. Takes row locks and steps over rows that others hold.
 
     Commits by itself, so that the lease is visible before the work begins.
@@ -63,10 +68,25 @@ def claim_jobs(
         limited_types=list(limits),
         rooms=[min(each, limit) for each in limits.values()],
     )
-    return [_claimed(worker_id, row) for row in found]
+    inputs = yield from _inputs(found)
+    return [_claimed(worker_id, row, inputs) for row in found]
 
 
-def _claimed(worker_id: str, row: Row) -> ClaimedJob:
+def _inputs(claimed: Rows) -> Steps[Mapping[UUID, Mapping[str, JsonValue]]]:
+    """Read the inputs of the claimed steps; ask nothing when no step has any."""
+    step_ids = [row["step_id"] for row in claimed if row["has_inputs"]]
+    if not step_ids:
+        return {}
+    inputs: dict[UUID, dict[str, JsonValue]] = {}
+    for row in (yield from rows(LIST_STEP_INPUTS, step_ids=step_ids)):
+        inputs.setdefault(row["step_id"], {})[row["step_key"]] = row["output"]
+    return inputs
+
+
+def _claimed(
+    worker_id: str, row: Row, inputs: Mapping[UUID, Mapping[str, JsonValue]]
+) -> ClaimedJob:
+    step_id = row["step_id"]
     return ClaimedJob(
         lease=Lease(
             job_id=row["job_id"],
@@ -84,4 +104,11 @@ def _claimed(worker_id: str, row: Row) -> ClaimedJob:
         lease_expires_at=row["lease_expires_at"],
         waited_seconds=row["waited_seconds"],
         trace_context=row["trace_context"],
+        step=None
+        if step_id is None
+        else ClaimedStep(
+            workflow_run_id=row["workflow_run_id"],
+            step_key=row["step_key"],
+            inputs=inputs.get(step_id, {}),
+        ),
     )

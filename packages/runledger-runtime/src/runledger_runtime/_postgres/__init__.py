@@ -9,6 +9,7 @@ from ._ledger import (
     ledger_over,
     sync_job_definitions,
 )
+from ._results import TrioJobHandle, TrioWorkflowRunHandle
 from ._schedule_calls import (
     JobEnqueueOutcome,
     ScheduleSyncReport,
@@ -27,6 +28,8 @@ __all__ = [
     "PostgresCalls",
     "PostgresLedger",
     "ScheduleSyncReport",
+    "TrioJobHandle",
+    "TrioWorkflowRunHandle",
     "enqueue_job",
     "ledger_over",
     "sync_job_definitions",

@@ -59,6 +59,18 @@ event AS (
             END,
         finished_at
     FROM canceled
+),
+told AS MATERIALIZED (
+    SELECT
+        count(
+            pg_notify(
+                'runledger_job_terminal',
+                json_build_object('job_id', c.id, 'status', c.status)::text
+            )
+        )
+    FROM canceled AS c
+    JOIN result_waiters AS w ON w.target_id = c.id
+    WHERE w.expires_at > c.finished_at
 )
 SELECT
     id, job_type, organization_id, payload, status::text AS status, priority,
@@ -67,3 +79,4 @@ SELECT
     progress_done, progress_total, progress_pct, checkpoint, output, idempotency_key,
     status_reason, last_error_code, last_error_message, created_at, updated_at
 FROM canceled
+CROSS JOIN told

@@ -20,6 +20,9 @@
 -- Locks job_queue rows (rank 2) and waits for none. NO KEY, so that a job is claimed
 -- although an open transaction refers to it, say by its idempotency key. The stage is
 -- `running` at once: whoever claims starts what it claimed.
+--
+-- Which of the jobs are steps of workflows is found by one probe for each, and written
+-- nowhere: that a step runs is what its job says.
 WITH RECURSIVE limited AS MATERIALIZED (
     SELECT t.job_type, t.room
     FROM unnest(%(limited_types)s::text[], %(rooms)s::integer[]) AS t (job_type, room)
@@ -160,8 +163,22 @@ event AS (
     FROM leased
 )
 SELECT
-    id AS job_id, job_type, organization_id, payload, checkpoint, priority, run_number,
-    attempt, max_attempts, timeout_seconds, lease_expires_at, trace_context,
-    extract(EPOCH FROM now() - next_run_at)::double precision AS waited_seconds
-FROM leased
-ORDER BY priority DESC, next_run_at, id
+    l.id AS job_id, l.job_type, l.organization_id, l.payload, l.checkpoint, l.priority,
+    l.run_number, l.attempt, l.max_attempts, l.timeout_seconds, l.lease_expires_at,
+    l.trace_context,
+    extract(EPOCH FROM now() - l.next_run_at)::double precision AS waited_seconds,
+    s.step_id, s.workflow_run_id, s.step_key, s.has_inputs
+FROM leased AS l
+LEFT JOIN LATERAL (
+    SELECT
+        w.id AS step_id, w.workflow_run_id, w.step_key,
+        w.dependency_count_total > 0 AND EXISTS (
+            SELECT
+            FROM workflow_step_dependencies AS d
+            WHERE d.dependent_step_id = w.id
+              AND d.passes_output
+        ) AS has_inputs
+    FROM workflow_steps AS w
+    WHERE w.job_id = l.id
+) AS s ON TRUE
+ORDER BY l.priority DESC, l.next_run_at, l.id

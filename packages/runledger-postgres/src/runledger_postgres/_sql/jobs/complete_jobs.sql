@@ -250,6 +250,28 @@ event AS (
     ) AS e
     ORDER BY u.position, e.ordinal
 ),
+-- One row, whether or not anybody waits. NOTIFY serialises commits, so it is sent only
+-- where somebody does. IS TRUE keeps the planner from making this a join: it would be of
+-- nested loops, kept from a time when nobody waited, and go over all waiters for each job.
+told AS MATERIALIZED (
+    SELECT
+        count(
+            pg_notify(
+                'runledger_job_terminal',
+                json_build_object('job_id', u.id, 'status', u.next_status)::text
+            )
+        )
+    FROM updated AS u
+    WHERE u.next_status <> 'PENDING'
+      AND u.id = ANY (
+          ARRAY(
+              SELECT w.target_id
+              FROM result_waiters AS w
+              WHERE (w.target_id IN (SELECT id FROM updated)) IS TRUE
+                AND w.expires_at > clock_timestamp()
+          )
+      )
+),
 queued AS (
     SELECT job_type, next_run_at
     FROM updated
@@ -261,6 +283,7 @@ SELECT
     workflow_run_id IS NOT NULL AND next_status <> 'PENDING' AS is_step_ended,
     (SELECT count(*) FROM woken) AS woken_count
 FROM updated
+CROSS JOIN told
 UNION ALL
 SELECT position, NULL, NULL, TRUE, FALSE, 0
 FROM live

@@ -133,6 +133,26 @@ event AS (
     ) AS e
     ORDER BY r.position, e.ordinal
 ),
+-- See complete_jobs.sql.
+told AS MATERIALIZED (
+    SELECT
+        count(
+            pg_notify(
+                'runledger_job_terminal',
+                json_build_object('job_id', r.id, 'status', 'DEAD_LETTERED')::text
+            )
+        )
+    FROM reaped AS r
+    WHERE r.is_last
+      AND r.id = ANY (
+          ARRAY(
+              SELECT w.target_id
+              FROM result_waiters AS w
+              WHERE (w.target_id IN (SELECT id FROM reaped)) IS TRUE
+                AND w.expires_at > clock_timestamp()
+          )
+      )
+),
 queued AS (
     SELECT job_type, next_run_at
     FROM reaped
@@ -146,3 +166,4 @@ SELECT
     CASE WHEN is_last THEN checkpoint END AS checkpoint,
     (SELECT count(*) FROM woken) AS woken_count
 FROM reaped
+CROSS JOIN told

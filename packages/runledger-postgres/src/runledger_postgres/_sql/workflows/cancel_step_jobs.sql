@@ -37,6 +37,25 @@ attempt AS (
       AND a.run_number = c.run_number
       AND a.attempt = c.attempt
       AND a.finished_at IS NULL
+),
+-- See jobs/complete_jobs.sql.
+told AS MATERIALIZED (
+    SELECT
+        count(
+            pg_notify(
+                'runledger_job_terminal',
+                json_build_object('job_id', c.id, 'status', 'CANCELED')::text
+            )
+        )
+    FROM canceled AS c
+    WHERE c.id = ANY (
+        ARRAY(
+            SELECT w.target_id
+            FROM result_waiters AS w
+            WHERE (w.target_id IN (SELECT id FROM canceled)) IS TRUE
+              AND w.expires_at > clock_timestamp()
+        )
+    )
 )
 INSERT INTO job_events (job_id, run_number, attempt, event_type, payload, occurred_at)
 SELECT
@@ -48,4 +67,5 @@ SELECT
         END,
     finished_at
 FROM canceled
+CROSS JOIN told
 ORDER BY id

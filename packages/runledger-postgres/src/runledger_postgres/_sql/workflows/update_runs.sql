@@ -1,5 +1,5 @@
--- Add to the counters of runs, work out their statuses from them, and name the runs that
--- ended by it.
+-- Add to the counters of runs, work out their statuses from them, and tell those who wait
+-- for the runs that ended by it.
 --
 -- Their rows are locked already (rank 1). A run goes on while a worker or somebody outside
 -- has a step of it; blocked steps wait for one of those. A canceled run stays canceled. A
@@ -75,10 +75,21 @@ updated AS (
         updated_at = clock_timestamp()
     FROM moved AS m
     WHERE r.id = m.id
-    RETURNING r.id, r.finished_at, m.previous_end
+    RETURNING r.id, r.finished_at, m.previous_end, m.next_status
 )
-SELECT id
-FROM updated
-WHERE finished_at IS NOT NULL
-  AND previous_end IS NULL
-ORDER BY id
+SELECT
+    pg_notify(
+        'runledger_workflow_run_terminal',
+        json_build_object('workflow_run_id', u.id, 'status', u.next_status)::text
+    )
+FROM updated AS u
+WHERE u.finished_at IS NOT NULL
+  AND u.previous_end IS NULL
+  AND u.id = ANY (
+      ARRAY(
+          SELECT w.target_id
+          FROM result_waiters AS w
+          WHERE (w.target_id IN (SELECT id FROM updated)) IS TRUE
+            AND w.expires_at > clock_timestamp()
+      )
+  )
