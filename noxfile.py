@@ -4,11 +4,11 @@ The commands of this repository: `nox --list` shows them.
 `python3 scripts/dev.py SESSION` runs one on a machine that has only Python.
 """
 
-# Sessions share two environments, .nox/dev for working and .nox/demo for the demo. They
-# are made when a session first needs them and again when what they are made from has
-# changed, so that every other run starts at once. uv installs ten times as fast as pip
-# and is used where it lies beside nox, unless pip is configured to ask an index of the
-# user's own: uv does not read pip's configuration.
+# Sessions share environments under .nox: dev for working, demo for the demo, and shapes
+# for what only one session needs. They are made when a session first needs them, and
+# again when what they are made from has changed, so every other run starts at once. uv
+# installs ten times as fast as pip and is used where it lies beside nox, unless pip is
+# configured to ask an index of the user's own: uv does not read pip's configuration.
 
 from __future__ import annotations
 
@@ -137,6 +137,22 @@ def bench(session: nox.Session) -> None:
     """Measure the storage layer beside bare SQL, on a durable server of its own."""
     python = dev_environment(session)
     script = "tests-integration/benchmarks/storage_rates.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def bench_workflows(session: nox.Session) -> None:
+    """Measure workflows beside as many plain jobs, on a durable server of their own."""
+    python = dev_environment(session)
+    script = "tests-integration/benchmarks/workflow_rates.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def shapes(session: nox.Session) -> None:
+    """Run published workflow shapes of up to 10,000 steps to their end."""
+    python = environment(session, "shapes")
+    script = "tests-integration/benchmarks/published_shapes.py"
     session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
 
 
