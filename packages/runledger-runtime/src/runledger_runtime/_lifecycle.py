@@ -65,7 +65,7 @@ class Lifecycle:
             for observer in observers
             if type(observer).around_handler is not JobLifecycleObserver.around_handler
         ]
-        self.is_observed = bool(observers)
+        self.is_observed: bool = bool(observers)
 
     def begin(self, job: HeldJob) -> Callable[[HandlerEnd], None] | None:
         """A handler is about to be called; return what is called after it, if any."""

@@ -34,9 +34,9 @@ class Stop:
         self._token: trio.lowlevel.TrioToken | None = None
         self._listeners: list[Callable[[], None]] = []
         # On the clock of time.monotonic(), so that any thread can reckon with them.
-        self.requested_at = math.inf
-        self.urgent_at = math.inf
-        self.due_at = math.inf
+        self.requested_at: float = math.inf
+        self.urgent_at: float = math.inf
+        self.due_at: float = math.inf
         self._due_change = trio.Event()
 
     @property

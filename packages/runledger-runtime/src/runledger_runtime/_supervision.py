@@ -67,8 +67,8 @@ class Supervision:
         self._vitals = vitals
         self._failures: list[SupervisorError] = []
         self._exits: list[RuntimeLoopExit] = []
-        self.has_begun = False
-        self.ended = trio.Event()
+        self.has_begun: bool = False
+        self.ended: trio.Event = trio.Event()
         self.error: RunledgerError | None = None
 
     @property

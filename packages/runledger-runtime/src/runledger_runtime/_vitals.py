@@ -59,8 +59,8 @@ class Vitals:
         self._ok_since: float | None = None
         self._failing_since: float | None = None
         self._pulse_at: float | None = None
-        self.lease_ttl_seconds = math.inf
-        self.drained_at = math.inf
+        self.lease_ttl_seconds: float = math.inf
+        self.drained_at: float = math.inf
 
     def begin(self) -> None:
         """Note that the loops start."""

@@ -16,10 +16,10 @@ try:
     from opentelemetry.trace.propagation.tracecontext import (
         TraceContextTextMapPropagator,
     )
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         "runledger_runtime.otel needs: pip install 'runledger-runtime[otel]'"
-    ) from error
+    ) from _missing
 
 from runledger_core import JobFailure
 

@@ -58,7 +58,7 @@ class WorkerProcess:
         if len(command) == 1:
             command.insert(0, sys.executable)
         own = {"DATABASE_URL": dsn, "JOBS_WORKER_ID": worker_id}
-        self.process = subprocess.Popen(  # noqa: S603 - the test's own program
+        self.process: subprocess.Popen[str] = subprocess.Popen(  # noqa: S603 - the test's
             command,
             env={**os.environ, **own, **(env or {})},
             stdout=subprocess.PIPE,
