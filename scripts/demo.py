@@ -31,9 +31,11 @@ from survey import (
     Measurement,
     SourceFile,
     catalog,
+    library_root,
     measure_directly,
     standard_library,
 )
+from survey_workflow import packages_of, run_workflow, survey_request
 
 from runledger_core import EVERYTHING, JobStatus, RunledgerError
 from runledger_postgres import (
@@ -60,7 +62,8 @@ POISON = "def unfinished(:\n    'no Python can parse this'\n"
 LOOK_FURTHER = """
 To look further: README.md has a worker in twenty lines,
 packages/runledger-postgres/README.md jobs in your own transaction,
-docs/guides/jobs.md all that the storage layer does.
+docs/guides/jobs.md all that the storage layer does, and
+docs/guides/workflows.md workflows.
 """
 
 
@@ -109,6 +112,13 @@ def main() -> int:
     parser.add_argument(
         "--most", type=int, metavar="N", help="survey the first N files only"
     )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="where to draw the workflow; the default is survey.svg in the environment",
+        default=Path(sys.prefix) / "survey.svg",
+    )
     arguments = parser.parse_args()
     # Old escapes in the strings of the files that are parsed.
     warnings.filterwarnings("ignore", category=SyntaxWarning)
@@ -125,7 +135,11 @@ def main() -> int:
             poison = Path(directory) / "poison.py"
             poison.write_text(POISON, encoding="utf-8")
             files = [*standard_library()[: arguments.most], poison]
-            return survey(console, pool, files)
+            status = survey(console, pool, files)
+            if status == 0:
+                picture = arguments.picture
+                status = survey_by_workflow(console, pool, server.dsn, files, picture)
+            return status
     except (RunledgerError, TestSupportError) as error:
         console.print(f"[red]{error}[/red]")
         return 1
@@ -159,6 +173,38 @@ def survey(console: Console, pool: ConnectionPool[Any], files: Sequence[Path]) -
         console.print(f"[red]the supervisor ended as {status.name}[/red]")
         return int(status)
     return report(console, pool, files, payloads)
+
+
+def survey_by_workflow(
+    console: Console,
+    pool: ConnectionPool[Any],
+    dsn: str,
+    files: Sequence[Path],
+    picture: Path,
+) -> int:
+    """Do it once more, by package, as a workflow; the poison is left out."""
+    request = survey_request(packages_of(library_root(), files[:-1]))
+    started = time.perf_counter()
+    surveyed = run_workflow(pool, dsn, request, picture)
+    expected, _ = measure_directly(files)
+    rows = [
+        (name.replace("_", " "), value, getattr(expected, name))
+        for name, value in attrs.asdict(surveyed).items()
+    ]
+    console.print(
+        f"\nthe same as a workflow of {len(request.steps)} steps: list, a step for each"
+        " package, a gate that a second process completes, and a report of their"
+        " outputs"
+    )
+    console.print(comparison(rows))
+    broken = audit_ledger(pool)
+    console.print(
+        f"{time.perf_counter() - started:.1f} s; {len(broken)} broken invariants;"
+        f" drawn in {picture}"
+    )
+    console.print(LOOK_FURTHER)
+    is_right = not broken and all(ledger == direct for _, ledger, direct in rows)
+    return 0 if is_right else 1
 
 
 @contextmanager
@@ -235,7 +281,6 @@ def report(
     for invariant in broken:
         console.print(f"[red]{invariant.name}: {invariant.sentence}[/red]")
     console.print(f"the audit of the ledger found {len(broken)} broken invariants")
-    console.print(LOOK_FURTHER)
     is_right = not broken and all(ledger == direct for _, ledger, direct in rows)
     return 0 if is_right else 1
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import sysconfig
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,10 @@ FAILURE_EVERY = 25
 """Every so many files the first attempt fails on purpose."""
 
 LEFT_OUT = {"dist-packages", "idle_test", "site-packages", "test", "tests"}
+
+# Until 3.12 the parser keeps its depth in a place that all threads share, and now and
+# then one of them fails with a SystemError. It holds the GIL most of the time anyway.
+_PARSING = threading.Lock()
 
 catalog = JobCatalog()
 
@@ -75,9 +80,14 @@ def parse_file(context: JobContext, payload: SourceFile) -> dict[str, int]:
     return attrs.asdict(measured)
 
 
+def library_root() -> Path:
+    """Return where the standard library is."""
+    return Path(sysconfig.get_path("stdlib"))
+
+
 def standard_library() -> list[Path]:
     """List every source file of the standard library that is really there."""
-    root = Path(sysconfig.get_path("stdlib"))
+    root = library_root()
     return sorted(
         path
         for path in root.rglob("*.py")
@@ -88,7 +98,8 @@ def standard_library() -> list[Path]:
 def measure(path: Path) -> Measurement:
     """Read and parse one file."""
     source = path.read_bytes()
-    tree = ast.parse(source, filename=path.name)
+    with _PARSING:
+        tree = ast.parse(source, filename=path.name)
     kinds = Counter(type(node) for node in ast.walk(tree))
     return Measurement(
         lines=source.count(b"\n"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MARGIN: Final = 24.0
 _HEAD_HEIGHT: Final = 76.0
 _LEAST_WIDTH: Final = 720.0
-_LABEL_CHARACTERS: Final = 25
+_LABEL_CHARACTERS: Final = 22
 _SECTION_GAP: Final = 36.0
 _FONT: Final = 'font-family="system-ui, sans-serif" font-size="12"'
 
@@ -167,7 +167,7 @@ def _second_line(node: Node) -> str:
     if node.count > 1:
         return f"{what}, {node.count} steps"
     attempts = sum(len(step.attempts) for step in node.steps)
-    return f"{what}, {attempts} attempts" if attempts > 1 else what
+    return f"{what}, {attempts} tries" if attempts > 1 else what
 
 
 def _bar(node: Node, left: float, top: float) -> Iterator[str]:
