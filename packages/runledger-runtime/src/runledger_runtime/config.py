@@ -107,7 +107,8 @@ class JobsConfig:
             ``JOBS_RETENTION_HOURS``.
         keyed_retention_hours: the same for those that have one. A request that is
             repeated after that is a new one. ``JOBS_KEYED_RETENTION_HOURS``.
-        reaper_retry_delay_ms: how long a job waits whose lease expired.
+        reaper_retry_delay_ms: how long a job waits whose lease expired, if this process
+            has no handler for its type; else the handler's retry policy holds.
             ``JOBS_REAPER_RETRY_DELAY_MS``, there at least 1000.
         shutdown_grace_seconds: how long a shutdown lets running handlers finish
             before it cancels them; 0 cancels at once.
