@@ -85,7 +85,7 @@ async def test_a_thread_sees_the_jobs_it_holds(supervisor, ledger, release):
         release.set()
 
     assert 2 == seen[0].held_jobs_count
-    assert {"worker", "reaper"} == set(seen[0].loops)
+    assert {"worker", "reaper", "scheduler"} == set(seen[0].loops)
     assert 0 == supervisor.health().held_jobs_count
 
 

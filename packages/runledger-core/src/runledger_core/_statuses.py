@@ -119,9 +119,9 @@ class WorkflowRunStatus(StrEnum):
     """Be the status of a workflow run; SQL type ``workflow_run_status``."""
 
     RUNNING = "RUNNING"
-    """At least one step is blocked, enqueued or running."""
+    """At least one step is enqueued or running."""
     WAITING_FOR_EXTERNAL = "WAITING_FOR_EXTERNAL"
-    """Nothing is left to do but to complete the external gates."""
+    """No step can go on before somebody outside completes a gate."""
     SUCCEEDED = "SUCCEEDED"
     """Every step has succeeded."""
     COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"

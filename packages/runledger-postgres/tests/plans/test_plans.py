@@ -267,6 +267,7 @@ def test_a_completion_touches_its_jobs(ledger, outcome, cache_mode):
         "progress_total": [None] * size,
         "error_codes": ["a.b" if failed else None] * size,
         "error_messages": ["no" if failed else None] * size,
+        "error_details": [None] * size,
         "retry_min_ms": [1 if failed else None] * size,
         "retry_max_ms": [2 if failed else None] * size,
         "hints_ms": [None] * size,

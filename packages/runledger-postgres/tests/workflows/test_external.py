@@ -342,3 +342,9 @@ def test_a_completion_gives_up_when_the_run_is_held_for_long(race, start, raises
             race.waiter, run_id, "approval", GateSucceeded(), scope=EVERYTHING
         )
     assert refused.value.is_transient
+
+
+@pytest.mark.parametrize("outcome", [GateFailed, GateCanceled])
+def test_the_codes_of_the_library_are_not_for_gates(outcome, raises_code):
+    with raises_code("workflow.error_code_reserved"):
+        outcome(error_code="workflow.fail_fast")

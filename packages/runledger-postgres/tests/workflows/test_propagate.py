@@ -265,3 +265,14 @@ def test_a_failed_gate_is_named_by_the_run(flow, connection):
     run = flow.run(run_id)
     assert run["status"] == "COMPLETED_WITH_ERRORS"
     assert run["status_reason"] == 'step "gate" failed'
+
+
+def test_a_failure_under_a_code_of_the_library_is_a_failure_of_its_own(flow):
+    run_id = flow.start("bad")
+    failure = JobFailure.terminal("workflow.fail_fast", "as the handler calls it")
+
+    complete_jobs(
+        flow.connection, [SettleFailure(flow.claim(run_id)["bad"], failure, AT_ONCE)]
+    )
+
+    assert flow.run(run_id)["status_reason"] == 'step "bad" failed'

@@ -228,6 +228,6 @@ JOB_CODES = (
     _invalid(
         "job.workflow_requeue_not_supported",
         "a job that belongs to a workflow cannot be requeued by itself",
-        "start a new workflow run",
+        "use retry_workflow_step, or start a new workflow run",
     ),
 )

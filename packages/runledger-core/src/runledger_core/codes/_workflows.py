@@ -73,6 +73,11 @@ WORKFLOW_CODES = (
         "use a READ COMMITTED transaction or leave the key out",
     ),
     _invalid(
+        "workflow.error_code_reserved",
+        "this error code says that a step was canceled because of another",
+        "use a code of your own",
+    ),
+    _invalid(
         "workflow.external_completion_unsupported_isolation",
         "completing an external gate needs READ COMMITTED isolation",
         _ISOLATION_REMEDY,

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
 from runledger_core import (
     JsonInput,
     JsonValue,
+    ValidationError,
     WorkflowStepStatus,
     check_identifier,
     check_json,
     check_text,
+)
+
+# By these a run knows which steps were canceled because of others, and a retry in place
+# which ones to open again.
+_RESERVED_CODES: Final = frozenset(
+    {
+        "workflow.dependency_unsatisfied",
+        "workflow.fail_fast",
+        "workflow.run_canceled",
+    }
 )
 
 
@@ -25,6 +36,8 @@ def _text(value: str | None) -> str | None:
 
 
 def _error_code(value: str | None) -> str | None:
+    if value in _RESERVED_CODES:
+        raise ValidationError("workflow.error_code_reserved", value)
     return None if value is None else check_identifier(value, "error_code")
 
 
@@ -66,7 +79,8 @@ class GateFailed:
         error_message: stands in ``last_error_message``, for operators.
 
     Raises:
-        ValidationError: ``identifier.*``, ``workflow.invalid_reason``.
+        ValidationError: ``identifier.*``, ``workflow.invalid_reason``,
+            ``workflow.error_code_reserved``.
     """
 
     reason: str | None = attrs.field(default=None, converter=_text)
@@ -92,7 +106,8 @@ class GateCanceled:
     Arguments are those of `GateFailed`.
 
     Raises:
-        ValidationError: ``identifier.*``, ``workflow.invalid_reason``.
+        ValidationError: ``identifier.*``, ``workflow.invalid_reason``,
+            ``workflow.error_code_reserved``.
     """
 
     reason: str | None = attrs.field(default=None, converter=_text)

@@ -53,8 +53,12 @@ updated AS (
                 FROM workflow_steps AS s
                 WHERE s.workflow_run_id = m.id
                   AND s.status IN ('FAILED', 'CANCELED')
-                  AND COALESCE(s.last_error_code, '') NOT IN (
-                      'workflow.dependency_unsatisfied', 'workflow.fail_fast'
+                  AND (
+                      -- A handler may use these codes for its own failure.
+                      s.status = 'FAILED'
+                      OR COALESCE(s.last_error_code, '') NOT IN (
+                          'workflow.dependency_unsatisfied', 'workflow.fail_fast'
+                      )
                   )
                 ORDER BY s.finished_at, s.id
                 LIMIT 1
