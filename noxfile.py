@@ -149,6 +149,14 @@ def bench_workflows(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench_worker(session: nox.Session) -> None:
+    """Measure how soon a worker starts a job, what it costs idle, and its memory."""
+    python = dev_environment(session)
+    script = "tests-integration/benchmarks/worker_costs.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
 def shapes(session: nox.Session) -> None:
     """Run published workflow shapes of up to 10,000 steps to their end."""
     python = environment(session, "shapes")
