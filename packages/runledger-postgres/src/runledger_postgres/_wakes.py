@@ -25,7 +25,8 @@ from typing import Final
 
 WAKE_MARK: Final = "/*wake*/"
 
-WAKE_CTES: Final = """sleeper AS MATERIALIZED (
+# Those who sleep for what was queued; how they are chosen and held follows.
+_SLEEPERS: Final = """sleeper AS MATERIALIZED (
     SELECT DISTINCT s.worker_id
     FROM (
         SELECT
@@ -42,6 +43,9 @@ WAKE_CTES: Final = """sleeper AS MATERIALIZED (
           AND t.job_type = ANY (w.wakes_for)
           AND w.wakes_at > clock_timestamp() - interval '1 second'
           AND (t.due_count > 0 OR t.first_run_at < w.wakes_at)
+"""
+
+_WAKE: Final = """\
         ORDER BY w.asleep_since
         LIMIT GREATEST(t.due_count, 1)
         FOR NO KEY UPDATE SKIP LOCKED
@@ -57,23 +61,7 @@ woken AS (
     RETURNING pg_notify(w.wake_channel, w.worker_id)
 )"""
 
-JOINED_WAKE_CTES: Final = """sleeper AS MATERIALIZED (
-    SELECT DISTINCT s.worker_id
-    FROM (
-        SELECT
-            job_type,
-            min(next_run_at) AS first_run_at,
-            count(*) FILTER (WHERE next_run_at <= clock_timestamp()) AS due_count
-        FROM queued
-        GROUP BY job_type
-    ) AS t
-    CROSS JOIN LATERAL (
-        SELECT w.worker_id
-        FROM job_workers AS w
-        WHERE w.asleep_since IS NOT NULL
-          AND t.job_type = ANY (w.wakes_for)
-          AND w.wakes_at > clock_timestamp() - interval '1 second'
-          AND (t.due_count > 0 OR t.first_run_at < w.wakes_at)
+_JOINED_WAKE: Final = """\
         ORDER BY random()
         LIMIT GREATEST(t.due_count, 1)
     ) AS s
@@ -83,3 +71,6 @@ woken AS MATERIALIZED (
     FROM job_workers AS w
     JOIN sleeper AS s ON s.worker_id = w.worker_id
 )"""
+
+WAKE_CTES: Final = _SLEEPERS + _WAKE
+JOINED_WAKE_CTES: Final = _SLEEPERS + _JOINED_WAKE

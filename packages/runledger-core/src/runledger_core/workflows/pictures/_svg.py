@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from ._colors import EDGE, MUTED, PAINTS, TEXT, paint_of
+from ._labels import cut
 from ._layout import NODE_HEIGHT, NODE_WIDTH, lay_out
 from ._timeline import timeline_of
 
@@ -135,8 +136,10 @@ def _node(node: Node, at: Point) -> Iterator[str]:
         # A second sheet behind the first: there are several.
         yield _outline(node, left + 4, top + 4, "#f4f5f7", MUTED)
     yield _outline(node, left, top, paint.fill, paint.stroke)
-    yield _text(left + 14, top + 19, _cut(node.label), TEXT, weight=600)
-    yield _text(left + 14, top + 35, _cut(_second_line(node)), TEXT)
+    yield _text(
+        left + 14, top + 19, cut(node.label, _LABEL_CHARACTERS), TEXT, weight=600
+    )
+    yield _text(left + 14, top + 35, cut(_second_line(node), _LABEL_CHARACTERS), TEXT)
     if node.count > 1:
         yield from _bar(node, left + 6, top + NODE_HEIGHT - 6)
     yield "</g>"
@@ -197,11 +200,3 @@ def _text(x: float, y: float, text: str, fill: str, *, weight: int = 400) -> str
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{fill}" '
         f'font-weight="{weight}">{escape(text)}</text>'
     )
-
-
-def _cut(text: str) -> str:
-    """Shorten what would not fit, in the middle: names often differ at their ends."""
-    if len(text) <= _LABEL_CHARACTERS:
-        return text
-    half = (_LABEL_CHARACTERS - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"

@@ -9,6 +9,7 @@ import attrs
 
 from ..._statuses import AttemptOutcome, WorkflowStepStatus
 from ._colors import MUTED, PAINTS, TEXT, paint_of
+from ._labels import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,10 +144,7 @@ def _row(
     node: Node, scale: _Scale, top: float, until: datetime
 ) -> tuple[list[str], float]:
     """Draw one node's steps, and say how high that became."""
-    label = node.label
-    if len(label) > _NAME_CHARACTERS:
-        half = (_NAME_CHARACTERS - 1) // 2
-        label = f"{label[:half]}…{label[-half:]}"
+    label = cut(node.label, _NAME_CHARACTERS)
     parts = [f'<text x="0" y="{top + 11:.1f}" fill="{TEXT}">{escape(label)}</text>']
     if node.count == 1:
         for step in node.steps:
