@@ -43,7 +43,11 @@ SOON = RetryPolicy(base_seconds=0.3)
 LATER = RetryPolicy(base_seconds=60, jitter=Jitter.NONE)
 
 LEASED = "SELECT FROM job_queue WHERE status = 'LEASED'"
-SLEEPER = "SELECT FROM job_workers WHERE asleep_since IS NOT NULL"
+# Not one that has been woken, and has not taken its mark away yet.
+SLEEPER = (
+    "SELECT FROM job_workers WHERE asleep_since > COALESCE("
+    "(SELECT max(started_at) FROM job_attempts), '-infinity')"
+)
 
 
 @pytest.fixture
