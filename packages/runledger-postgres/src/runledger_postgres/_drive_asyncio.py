@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from ._steps import Batch, Copy
@@ -14,6 +14,8 @@ from ._transactions import TransactionMode, transaction_mode
 from ._translate import translate, translate_commit
 
 if TYPE_CHECKING:
+    from psycopg.rows import RowFactory
+
     from ._steps import Call, Rows, Step, Steps
 
 T = TypeVar("T")
@@ -113,7 +115,8 @@ async def _executed(
 ) -> psycopg.AsyncCursor[Any]:
     # Not connection.cursor(): the host may have set a cursor class of its own,
     # with another style of parameters.
-    cursor = psycopg.AsyncCursor(connection, row_factory=dict_row)
+    factory: RowFactory[Any] = tuple_row if call.as_tuples else dict_row
+    cursor = psycopg.AsyncCursor(connection, row_factory=factory)
     owns = mode is TransactionMode.OWN
     query = call.statement.query if owns else call.statement.joined_query
     return await cursor.execute(query, call.params)

@@ -22,11 +22,14 @@ class Call:
     One statement with its parameters.
 
     ``params=None`` sends the text as it is, without a place for parameters, which
-    is what lets a migration hold many statements.
+    is what lets a migration hold many statements. With *as_tuples* it is answered with
+    tuples in place of mappings: for many rows at a time, the names cost more than what
+    they name.
     """
 
     statement: Statement
     params: Mapping[str, object] | None = None
+    as_tuples: bool = False
 
 
 @attrs.frozen
@@ -52,6 +55,14 @@ Steps: TypeAlias = Generator[Step, Any, T]
 def rows(statement: Statement, /, **params: object) -> Steps[Rows]:
     """Ask for all rows."""
     found: Rows = yield Call(statement, params)
+    return found
+
+
+def tuples(
+    statement: Statement, /, **params: object
+) -> Steps[Sequence[tuple[Any, ...]]]:
+    """Ask for all rows, each as a tuple of its columns."""
+    found: Sequence[tuple[Any, ...]] = yield Call(statement, params, as_tuples=True)
     return found
 
 

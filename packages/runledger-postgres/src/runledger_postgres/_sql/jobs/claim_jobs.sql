@@ -176,9 +176,10 @@ event AS (
     FROM leased
 )
 SELECT
-    l.id AS job_id, l.job_type, l.organization_id, l.payload, l.checkpoint, l.priority,
-    l.run_number, l.attempt, l.max_attempts, l.timeout_seconds, l.lease_expires_at,
-    l.trace_context,
+    l.id AS job_id, l.job_type, l.organization_id, l.payload::text AS payload,
+    l.checkpoint::text AS checkpoint, l.priority, l.run_number, l.attempt,
+    l.max_attempts, l.timeout_seconds, l.lease_expires_at,
+    l.trace_context::text AS trace_context,
     extract(EPOCH FROM now() - l.next_run_at)::double precision AS waited_seconds,
     s.step_id, s.workflow_run_id, s.step_key, s.has_inputs
 FROM leased AS l
