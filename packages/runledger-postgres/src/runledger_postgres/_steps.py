@@ -25,11 +25,16 @@ class Call:
     is what lets a migration hold many statements. With *as_tuples* it is answered with
     tuples in place of mappings: for many rows at a time, the names cost more than what
     they name.
+
+    With *commits* it is a whole transaction by itself where it begins one of the
+    operation's own: a single statement does not need BEGIN and COMMIT, which are two
+    more round trips. It must be able to stand without what follows.
     """
 
     statement: Statement
     params: Mapping[str, object] | None = None
     as_tuples: bool = False
+    commits: bool = False
 
 
 @attrs.frozen
@@ -64,6 +69,14 @@ def tuples(
     """Ask for all rows, each as a tuple of its columns."""
     found: Sequence[tuple[Any, ...]] = yield Call(statement, params, as_tuples=True)
     return found
+
+
+def committed(statement: Statement, /, **params: object) -> Steps[Row | None]:
+    """Ask for one row or none, and commit at once where the transaction is our own."""
+    found = yield Call(statement, params, commits=True)
+    if len(found) > 1:
+        raise _unexpected(statement, "at most one row", len(found))
+    return found[0] if found else None
 
 
 def maybe(statement: Statement, /, **params: object) -> Steps[Row | None]:
