@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runledger_core import JobStatus, job_snapshot
 
+from .._array_text import plain_column, text_column
 from .._json_text import json_text, json_text_or_none
 from .._operation import operation
 from .._statements import statement
@@ -180,20 +181,25 @@ def _named(request: JobEnqueue) -> str:
     return f"job type {request.job_type!r}"
 
 
-def _request_columns(requests: Sequence[JobEnqueue]) -> dict[str, list[Any]]:
-    """Turn the requests on their side: the statement takes a list a column."""
+def _request_columns(requests: Sequence[JobEnqueue]) -> dict[str, str]:
+    """Turn the requests on their side: the statement takes an array a column."""
+    times = [r.next_run_at for r in requests]
     return {
-        "job_types": [r.job_type for r in requests],
-        "organization_ids": [r.organization_id for r in requests],
-        "payloads": [json_text(r.payload) for r in requests],
-        "priorities": [r.priority for r in requests],
-        "max_attempts": [r.max_attempts for r in requests],
-        "timeouts_seconds": [r.timeout_seconds for r in requests],
-        "next_runs_at": [r.next_run_at for r in requests],
-        "idempotency_keys": [r.idempotency_key for r in requests],
-        "stages": [r.effective_stage for r in requests],
-        "snapshots": [_snapshot_text(r) for r in requests],
-        "trace_contexts": [json_text_or_none(r.trace_context) for r in requests],
+        "job_types": text_column([r.job_type for r in requests]),
+        "organization_ids": plain_column([r.organization_id for r in requests]),
+        "payloads": text_column([json_text(r.payload) for r in requests]),
+        "priorities": plain_column([r.priority for r in requests]),
+        "max_attempts": plain_column([r.max_attempts for r in requests]),
+        "timeouts_seconds": plain_column([r.timeout_seconds for r in requests]),
+        "next_runs_at": text_column(
+            [None if at is None else at.isoformat() for at in times]
+        ),
+        "idempotency_keys": text_column([r.idempotency_key for r in requests]),
+        "stages": text_column([r.effective_stage for r in requests]),
+        "snapshots": text_column([_snapshot_text(r) for r in requests]),
+        "trace_contexts": text_column(
+            [json_text_or_none(r.trace_context) for r in requests]
+        ),
     }
 
 
