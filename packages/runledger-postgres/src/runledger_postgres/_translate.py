@@ -92,7 +92,7 @@ def _is_connection_loss(error: psycopg.Error) -> bool:
 
 
 def _driver_text(error: psycopg.Error) -> str:
-    """Return the server's words for a log, without payloads or keys."""
+    """Return the server's words for a log, without the row that it quotes."""
     sentence = error.diag.message_primary
     is_quoting = (error.sqlstate or "").startswith(_QUOTING_CLASSES)
     return f"{type(error).__name__}: {sentence if sentence and is_quoting else error}"
