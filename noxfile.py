@@ -153,10 +153,10 @@ def shapes(session: nox.Session) -> None:
 def format(session: nox.Session) -> None:  # noqa: A001 - what everybody calls it
     """Mend style and formatting with ruff: of the files that are named, or of all."""
     python = dev_environment(session)
-    files = session.posargs or ["."]
-    session.run(python, "-m", "ruff", "format", "--quiet", "--force-exclude", *files)
-    check = ["check", "--quiet", "--fix", "--force-exclude"]
-    session.run(python, "-m", "ruff", *check, *files)
+    files = ["--quiet", "--force-exclude", *(session.posargs or ["."])]
+    session.run(python, "-m", "ruff", "check", "--fix-only", *files)
+    session.run(python, "-m", "ruff", "format", *files)
+    session.run(python, "-m", "ruff", "check", *files)
 
 
 @nox.session(default=False)
