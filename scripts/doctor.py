@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import dev
 from doctor_finding import Finding, missing, ok, warning
-from doctor_packages import check_index, check_pip_settings
+from doctor_packages import check_index, check_installer, check_pip_settings
 from doctor_server import check_server
 
 if TYPE_CHECKING:
@@ -64,7 +64,11 @@ def examine() -> "Iterable[Finding]":
     if python.level == "missing":
         return
     for check in CHECKS:
-        yield check()
+        try:
+            yield check()
+        except OSError as error:  # such as no place for a temporary file
+            subject = check.__name__[len("check_") :].replace("_", " ")
+            yield missing(subject, str(error), "mend what is said above first")
 
 
 def check_python() -> "Finding":
@@ -274,6 +278,7 @@ CHECKS: "tuple[Callable[[], Finding], ...]" = (
     check_sockets,
     check_processes,
     check_pip_settings,
+    check_installer,
     check_index,
     check_server,
 )

@@ -8,6 +8,7 @@ proxies, mirrors and netrc files as an installation would.
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,17 @@ def check_pip_settings() -> "Finding":
         if line.partition("=")[0].rpartition(".")[2] in PLACES
     ]
     return ok("pip", ", ".join(settings) or "asks the public index")
+
+
+def check_installer() -> "Finding":
+    """Say which of the two installers sessions will use."""
+    if shutil.which("uv", path=str(dev.SCRIPTS)):
+        return ok("installer", "uv, unless pip is told of an index of your own")
+    if not dev.works(dev.PYTHON):
+        return ok("installer", "dev.py brings uv with its first call, if it can")
+    return warning(
+        "installer", "pip, since there is no uv here", "nothing, it is only slower"
+    )
 
 
 def check_index() -> "Finding":
