@@ -150,6 +150,16 @@ def shapes(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def format(session: nox.Session) -> None:  # noqa: A001 - what everybody calls it
+    """Mend style and formatting with ruff: of the files that are named, or of all."""
+    python = dev_environment(session)
+    files = ["--quiet", "--force-exclude", *(session.posargs or ["."])]
+    session.run(python, "-m", "ruff", "check", "--fix-only", *files)
+    session.run(python, "-m", "ruff", "format", *files)
+    session.run(python, "-m", "ruff", "check", *files)
+
+
+@nox.session(default=False)
 def vendor(session: nox.Session) -> None:
     """Copy the migrations and the build hook into every distribution."""
     session.run(sys.executable, "scripts/vendor.py", *session.posargs)
@@ -168,6 +178,14 @@ def render(session: nox.Session) -> None:
     python = dev_environment(session)
     for script in RENDERERS:
         session.run(python, script, *session.posargs)
+
+
+@nox.session(default=False)
+def changelog(session: nox.Session) -> None:
+    """Show what the changelog would say of a release made now."""
+    python = dev_environment(session)
+    draft = ["build", "--draft", "--version", "(the next)"]
+    session.run(python, "-m", "towncrier", *draft)
 
 
 def check_style(session: nox.Session, python: str) -> None:
