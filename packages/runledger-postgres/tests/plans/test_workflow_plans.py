@@ -119,3 +119,19 @@ def test_a_run_is_read_by_itself(ledger, cache_mode):
         assert plan.walked == set(), plan
         assert plan.rows <= 100, plan
         assert plan.buffers <= 200, plan
+
+
+@pytest.mark.parametrize("cache_mode", CACHE_MODES)
+def test_a_run_and_a_step_are_found_by_their_keys(ledger, cache_mode):
+    [[job_id]] = ledger.fetch("SELECT max(id::text)::uuid FROM job_queue")
+    for name, values in (
+        ("get_step_of_job[global]", {"job_id": job_id}),
+        (
+            "get_keyed_run[global]",
+            {"workflow_type": "report-1", "idempotency_key": "k"},
+        ),
+    ):
+        plan = ledger.plan(f"workflows/{name}", values, cache_mode=cache_mode)
+
+        assert plan.walked == set(), plan
+        assert plan.buffers <= 50, plan

@@ -31,7 +31,9 @@ from runledger_postgres import (
     explain_workflow_step,
     get_workflow_graph,
     get_workflow_run,
+    get_workflow_run_by_idempotency_key,
     get_workflow_step,
+    get_workflow_step_by_job_id,
     list_workflow_runs,
     list_workflow_steps,
 )
@@ -122,6 +124,39 @@ def test_a_run_is_read_within_its_scope(run, letters):
         assert run(get_workflow_graph, record.id, scope=scope) is None
         assert run(explain_workflow_step, record.id, "write", scope=scope) is None
         assert run(list_workflow_steps, record.id, scope=scope).items == ()
+
+
+def test_a_run_is_found_by_its_key_in_its_own_scope(run, connection, raises_code):
+    builder = WorkflowDagBuilder("letters").external("sign").idempotency_key("k")
+    ours = enqueue_workflow_run(connection, builder.build()).run
+    adas = enqueue_workflow_run(connection, builder.organization_id(ADA).build()).run
+
+    def owner(scope, workflow_type="letters", key="k"):
+        return run(
+            get_workflow_run_by_idempotency_key, workflow_type, key, scope=scope
+        )
+
+    assert owner(GLOBAL) == ours
+    assert owner(Organization(ADA)) == adas
+    assert owner(Organization(BOB)) is None
+    assert owner(GLOBAL, workflow_type="notes") is None
+    assert owner(GLOBAL, key="other") is None
+    with raises_code("job.key_scope_ambiguous"):
+        owner(EVERYTHING)
+
+
+def test_the_step_of_a_job_names_its_run(run, letters, enqueue):
+    record = letters(ADA)
+    step = run(get_workflow_step, record.id, "write", scope=EVERYTHING)
+
+    def step_of(job_id, scope=EVERYTHING):
+        return run(get_workflow_step_by_job_id, job_id, scope=scope)
+
+    assert step_of(step.job_id) == step
+    assert step_of(step.job_id).workflow_run_id == record.id
+    assert step_of(step.job_id, Organization(ADA)) == step
+    assert step_of(step.job_id, GLOBAL) is None
+    assert step_of(enqueue()) is None
 
 
 def test_a_step_is_running_while_its_job_is_leased(run, letters, claim, connection):

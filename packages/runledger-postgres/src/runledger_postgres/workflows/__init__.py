@@ -15,9 +15,12 @@ from ._explain import WorkflowStepExplanation, explain_workflow_step
 from ._external import complete_external_workflow_step
 from ._gate_outcomes import GateCanceled, GateFailed, GateOutcome, GateSucceeded
 from ._graph import get_workflow_graph
+from ._payloads import update_workflow_step_payload
 from ._reads import (
     get_workflow_run,
+    get_workflow_run_by_idempotency_key,
     get_workflow_step,
+    get_workflow_step_by_job_id,
     list_workflow_runs,
     list_workflow_steps,
 )
@@ -58,9 +61,12 @@ __all__ = [
     "explain_workflow_step",
     "get_workflow_graph",
     "get_workflow_run",
+    "get_workflow_run_by_idempotency_key",
     "get_workflow_step",
+    "get_workflow_step_by_job_id",
     "list_workflow_runs",
     "list_workflow_step_keys_for_update",
     "list_workflow_steps",
     "retry_workflow_step",
+    "update_workflow_step_payload",
 ]
