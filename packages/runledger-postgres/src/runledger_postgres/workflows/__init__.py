@@ -9,6 +9,7 @@ from ._append import (
     list_workflow_step_keys_for_update,
 )
 from ._cancel import cancel_workflow_run
+from ._counts import count_workflow_runs_by_status
 from ._deadlines import DeadlineReport, ExpiredGate, RefusedGate, expire_gate_deadlines
 from ._enqueue import enqueue_workflow_run
 from ._explain import WorkflowStepExplanation, explain_workflow_step
@@ -56,6 +57,7 @@ __all__ = [
     "append_workflow_steps",
     "cancel_workflow_run",
     "complete_external_workflow_step",
+    "count_workflow_runs_by_status",
     "enqueue_workflow_run",
     "expire_gate_deadlines",
     "explain_workflow_step",
