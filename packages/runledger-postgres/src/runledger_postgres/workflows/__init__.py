@@ -11,7 +11,7 @@ from ._append import (
 from ._cancel import cancel_workflow_run
 from ._counts import count_workflow_runs_by_status
 from ._deadlines import DeadlineReport, ExpiredGate, RefusedGate, expire_gate_deadlines
-from ._enqueue import enqueue_workflow_run
+from ._enqueue import enqueue_workflow_run, enqueue_workflow_runs
 from ._explain import WorkflowStepExplanation, explain_workflow_step
 from ._external import complete_external_workflow_step
 from ._gate_outcomes import GateCanceled, GateFailed, GateOutcome, GateSucceeded
@@ -59,6 +59,7 @@ __all__ = [
     "complete_external_workflow_step",
     "count_workflow_runs_by_status",
     "enqueue_workflow_run",
+    "enqueue_workflow_runs",
     "expire_gate_deadlines",
     "explain_workflow_step",
     "get_workflow_graph",
