@@ -1,0 +1,106 @@
+"""
+Document public names, each in the form that fits what it is.
+
+    .. api:: runledger_postgres
+
+       enqueue_job
+       JobEnqueueOutcome
+
+stands for one entry a name: operations in both of their forms, values with their
+fields, everything else as autodoc shows it. Constants and type aliases carry no
+docstring that can be read at run time, so their pages spell them as ``py:data``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.parsing import nested_parse_to_nodes
+
+import operations
+import values
+from runledger_postgres import Operation
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
+
+class ApiDirective(SphinxDirective):
+    """Expand a list of names."""
+
+    has_content = True
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        module_name = self.arguments[0]
+        module = importlib.import_module(module_name)
+        lines = StringList()
+        for line, (source, offset) in zip(
+            self.content, self.content.items, strict=True
+        ):
+            if name := line.strip():
+                directive = directive_for(getattr(module, name))
+                entry = f".. {directive}:: {module_name}.{name}"
+                lines.append(entry, source, offset)
+                lines.append("", source, offset)
+        return nested_parse_to_nodes(self.state, lines)
+
+
+def directive_for(value: object) -> str:
+    """Return what documents a value of this kind."""
+    if isinstance(value, Operation):
+        return "operation"
+    if isinstance(value, type):
+        return "autoexception" if issubclass(value, BaseException) else "autoclass"
+    if callable(value) and hasattr(value, "__code__"):
+        return "autofunction"
+    raise TypeError(f"spell {value!r:.60} on the page, as py:data or py:type")
+
+
+def show_signature(
+    app: Sphinx,  # noqa: ARG001 - the signatures of these are Sphinx's
+    what: str,
+    name: str,  # noqa: ARG001
+    value: object,
+    options: object,  # noqa: ARG001
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str, str] | None:
+    """Leave out constructors that no user calls, and names that only attrs knows."""
+    if what in ("class", "exception") and isinstance(value, type):
+        values.enter(value)
+        if issubclass(value, Enum) or values.is_handed_out(value):
+            return "", ""
+    if signature is not None and "NOTHING" in signature:
+        return signature.replace("NOTHING", "..."), returns or ""
+    return None
+
+
+def add_fields(
+    app: Sphinx,  # noqa: ARG001
+    what: str,
+    name: str,  # noqa: ARG001
+    value: Any,
+    options: object,  # noqa: ARG001
+    lines: list[str],
+) -> None:
+    """Show the fields of values once, below their description."""
+    if what in ("class", "exception") and isinstance(value, type):
+        lines += values.field_lines(value)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("sphinx.ext.autodoc")
+    app.add_directive("api", ApiDirective)
+    app.add_directive("operation", operations.OperationDirective)
+    values.add_field_type()
+    app.connect("autodoc-process-signature", show_signature)
+    # After napoleon, which knows only the sections that it knows.
+    app.connect("autodoc-process-docstring", add_fields, priority=900)
+    app.connect("autodoc-skip-member", values.skip_member)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,127 @@
+"""
+Turn what pages write as code into links.
+
+Prose says ``enqueue_job`` or ``job.not_found`` and need not say where that is: a
+literal that is the name of something public, or an error code, becomes a link.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from sphinx import addnodes
+
+from elsewhere import ADDRESSES
+from public_names import by_own_address, by_short_name, public_names
+from runledger_core import CODES
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+ERROR_PAGE = "error-codes"
+_NO_LINKS_INSIDE = (
+    addnodes.desc_signature,
+    addnodes.pending_xref,
+    nodes.reference,
+    nodes.title,
+)
+
+
+def link_literals(app: Sphinx, doctree: nodes.document) -> None:
+    """Make links of literals, and targets of the codes on their own page."""
+    targets = _make_targets(app, doctree)
+    for literal in list(doctree.findall(nodes.literal)):
+        if literal in targets or _is_inside(literal, _NO_LINKS_INSIDE):
+            continue
+        text = literal.astext()
+        if text in CODES:
+            _link(literal, "std", "errcode", text)
+            continue
+        name = text.removesuffix("()").lstrip("@")
+        full_name = by_short_name().get(name)
+        if full_name is None and name in public_names():
+            full_name = name
+        if full_name is not None and full_name not in _own_entries(literal):
+            _link(literal, "py", "obj", full_name)
+
+
+def _make_targets(app: Sphinx, doctree: nodes.document) -> set[nodes.literal]:
+    if app.env.docname != ERROR_PAGE:
+        return set()
+    standard = app.env.domains.standard_domain
+    seen: set[str] = set()
+    targets = set()
+    for row in doctree.findall(nodes.row):
+        for literal in row[0].findall(nodes.literal):
+            code = literal.astext()
+            if code in CODES:
+                targets.add(literal)
+            if code in CODES and code not in seen:
+                seen.add(code)
+                anchor = f"code-{code.replace('.', '-').replace('_', '-')}"
+                literal["ids"].append(anchor)
+                standard.note_object("errcode", code, anchor, location=literal)
+    return targets
+
+
+def _link(literal: nodes.literal, domain: str, kind: str, target: str) -> None:
+    reference = addnodes.pending_xref(
+        "", refdomain=domain, reftype=kind, reftarget=target, refexplicit=True
+    )
+    literal.replace_self(reference)
+    reference += literal
+
+
+def _is_inside(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if isinstance(parent, kinds):
+            return True
+        parent = parent.parent
+    return False
+
+
+def _own_entries(node: nodes.Node) -> set[str]:
+    """Return the names of the entries that a node stands in."""
+    names: set[str] = set()
+    parent = node.parent
+    while parent is not None:
+        if isinstance(parent, addnodes.desc):
+            for signature in parent.findall(addnodes.desc_signature):
+                names.update(signature["ids"])
+        parent = parent.parent
+    return names
+
+
+def resolve_type(
+    app: Sphinx,
+    env: BuildEnvironment,
+    node: addnodes.pending_xref,
+    contnode: nodes.TextElement,
+) -> nodes.reference | None:
+    """Find what a signature names, in another layer of ours or elsewhere."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"].lstrip("~.")
+    last = target.rpartition(".")[2]
+    full_name = by_own_address().get(target) or by_short_name().get(last)
+    if full_name is not None and full_name != target:
+        python = env.domains.python_domain
+        found = python.resolve_xref(
+            env, node["refdoc"], app.builder, "obj", full_name, node, contnode
+        )
+        if found is not None:
+            return found
+    address = ADDRESSES.get(last)
+    if address is None:
+        return None
+    return nodes.reference("", "", contnode, refuri=address, internal=False)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_object_type("errcode", "errcode", objname="error code")
+    app.connect("doctree-read", link_literals)
+    app.connect("missing-reference", resolve_type)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
