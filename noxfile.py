@@ -34,6 +34,7 @@ IMPORTS = [Path(place).name.replace("-", "_") for place in DISTRIBUTIONS]
 # Each writes one page of docs/ from tables in code.
 RENDERERS = (
     "scripts/render_audit.py",
+    "scripts/render_configuration.py",
     "scripts/render_error_codes.py",
     "scripts/render_states.py",
 )

@@ -36,6 +36,7 @@ nitpick_ignore_regex = [
 ]
 
 myst_enable_extensions = ["colon_fence"]
+myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
 suppress_warnings = [
     "myst.header",  # the guides' front matter is their first heading
@@ -44,10 +45,16 @@ suppress_warnings = [
 # Docstrings: what they put into single backticks is code, which may become a link.
 default_role = "literal"
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 autoclass_content = "class"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "undoc-members": True}
+autodoc_default_options = {
+    "members": True,
+    "undoc-members": True,
+    # Of private bases: _ext/values.py leaves out what others document.
+    "inherited-members": True,
+}
 autodoc_inherit_docstrings = False
 python_use_unqualified_type_names = True
 python_display_short_literal_types = True

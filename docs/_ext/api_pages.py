@@ -47,6 +47,8 @@ class ApiDirective(SphinxDirective):
                 directive = directive_for(getattr(module, name))
                 entry = f".. {directive}:: {module_name}.{name}"
                 lines.append(entry, source, offset)
+                if directive == "autoexception":
+                    lines.append("   :show-inheritance:", source, offset)
                 lines.append("", source, offset)
         return nested_parse_to_nodes(self.state, lines)
 
@@ -74,11 +76,38 @@ def show_signature(
     """Leave out constructors that no user calls, and names that only attrs knows."""
     if what in ("class", "exception") and isinstance(value, type):
         values.enter(value)
-        if issubclass(value, Enum) or values.is_handed_out(value):
+        if signature is None:
+            return None
+        is_plain = issubclass(value, Enum) or values.is_handed_out(value)
+        if is_plain or not values.is_made_by_users(value):
             return "", ""
-    if signature is not None and "NOTHING" in signature:
-        return signature.replace("NOTHING", "..."), returns or ""
-    return None
+    if signature is None:
+        return None
+    if what in ("function", "method") and callable(value):
+        signature = values.without_private(value, signature)
+    # How attrs says that a default is made anew for each value.
+    shown = values.spelled_out(signature).replace("NOTHING", "...")
+    return shown, values.spelled_out(returns or "")
+
+
+def keep_attribute_text(
+    app: Sphinx,  # noqa: ARG001
+    what: str,
+    name: str,
+    value: object,  # noqa: ARG001
+    options: object,  # noqa: ARG001
+    lines: list[str],
+) -> None:
+    """Keep napoleon from taking "It is so: for this reason" for a type and a text."""
+    if what in ("attribute", "property", "data"):
+        if name in _kept:
+            lines[:] = _kept.pop(name)
+        else:
+            _kept[name] = list(lines)
+            lines.clear()
+
+
+_kept: dict[str, list[str]] = {}
 
 
 def add_fields(
@@ -100,6 +129,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("operation", operations.OperationDirective)
     values.add_field_type()
     app.connect("autodoc-process-signature", show_signature)
+    # Before napoleon and after it.
+    app.connect("autodoc-process-docstring", keep_attribute_text, priority=100)
+    app.connect("autodoc-process-docstring", keep_attribute_text, priority=800)
     # After napoleon, which knows only the sections that it knows.
     app.connect("autodoc-process-docstring", add_fields, priority=900)
     app.connect("autodoc-skip-member", values.skip_member)

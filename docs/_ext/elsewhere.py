@@ -8,6 +8,7 @@ _TRIO = "https://trio.readthedocs.io/en/stable"
 
 # By the name that stands in our signatures.
 ADDRESSES = {
+    "Attribute": "https://www.attrs.org/en/stable/api.html#attrs.Attribute",
     "Any": f"{_PYTHON}/typing.html#typing.Any",
     "Protocol": f"{_PYTHON}/typing.html#typing.Protocol",
     "Generic": f"{_PYTHON}/typing.html#typing.Generic",

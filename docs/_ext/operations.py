@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from enum import Enum
 from typing import TYPE_CHECKING
 
+import attrs
 from docutils.statemachine import StringList
 from sphinx.domains.python import PyFunction
 from sphinx.ext.napoleon import GoogleDocstring
@@ -58,9 +60,20 @@ def _with_database(own: inspect.Signature, database: str) -> str:
         if each.kind is each.KEYWORD_ONLY and not is_keyword_only:
             is_keyword_only = True
             parameters.append("*")
-        default = "" if each.default is each.empty else f" = {each.default!r}"
-        parameters.append(f"{each.name}: {each.annotation}{default}")
+        parameters.append(f"{each.name}: {each.annotation}{_default(each)}")
     return f"({', '.join([f'db: {database}', '/', *parameters])})"
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    value = parameter.default
+    if value is parameter.empty:
+        return ""
+    if isinstance(value, Enum):
+        return f" = {type(value).__name__}.{value.name}"
+    if attrs.has(type(value)):
+        # The ones that we have are made without arguments.
+        return f" = {type(value).__name__}()"
+    return f" = {value!r}"
 
 
 def docstring_lines(config: object, operation: Operation[..., object]) -> list[str]:

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import inspect
+import re
+from typing import TYPE_CHECKING
 
 import attrs
 from sphinx.domains.python import PyObject, PyTypedField
 from sphinx.pycode import ModuleAnalyzer
 
+from elsewhere import ADDRESSES
+from public_names import by_own_address, by_short_name
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sphinx.application import Sphinx
+
+# Aliases and type variables that only the source has, and what they stand for.
+STAND_FOR = {
+    "AsyncPool": "AsyncConnectionPool",
+    "BlockingPool": "ConnectionPool",
+    "Database": "str | Connection | ConnectionPool",
+    "GateReport": "DeadlineReport",
+    "JobTypes": "JobRegistry",
+    "LeaseReport": "HeartbeatReport",
+    "Pool": "ConnectionPool",
+    "RowId": "UUID | int",
+    "ScheduleLedger": "Ledger",
+    "_Handler": "JobFunction | JobHandler",
+    "_Hook": "DeadLetterHook",
+}
+_STAND_FOR = re.compile(rf"\b({'|'.join(STAND_FOR)})\b")
+_TYPE_NAME = re.compile(r"\b_?[A-Z]\w*")
+_TYPE_VARIABLE = re.compile(r"[A-Z]|[A-Z]\w*T")
 
 # autodoc says which class it is at, and then asks about members without naming it.
 _current: list[type] = []
@@ -23,8 +46,8 @@ def enter(value: type) -> None:
     _current[:] = [value]
 
 
-def fields_of(value: type) -> Mapping[str, Any]:
-    """Return the public fields with the text of their types."""
+def all_fields(value: type) -> Mapping[str, str]:
+    """Return every field with the text of its type."""
     if attrs.has(value):
         found = [(each.name, each.type) for each in attrs.fields(value)]
     elif dataclasses.is_dataclass(value):
@@ -32,10 +55,48 @@ def fields_of(value: type) -> Mapping[str, Any]:
     else:
         return {}
     return {
-        name: kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+        name: spelled_out(
+            kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+        )
         for name, kind in found
-        if not name.startswith("_")
     }
+
+
+def fields_of(value: type) -> Mapping[str, str]:
+    """Return the fields that are for users."""
+    return {
+        name: kind
+        for name, kind in all_fields(value).items()
+        if not (name.startswith("_") or names_private(kind))
+    }
+
+
+def spelled_out(text: str) -> str:
+    """Return a signature or a type without the names that only the source has."""
+    return _STAND_FOR.sub(lambda match: STAND_FOR[match[0]], text)
+
+
+def names_private(text: str) -> bool:
+    """Tell whether a type names anything that no page documents."""
+    return any(
+        name not in by_short_name()
+        and name not in ADDRESSES
+        and not _TYPE_VARIABLE.fullmatch(name)
+        for name in _TYPE_NAME.findall(text)
+    )
+
+
+def is_made_by_users(value: type) -> bool:
+    """Tell whether a constructor asks only for what users can have."""
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return not any(
+        names_private(spelled_out(str(each.annotation)))
+        for each in parameters
+        if each.annotation is not each.empty
+    )
 
 
 def is_handed_out(value: type) -> bool:
@@ -70,6 +131,20 @@ def _comments(value: type) -> Mapping[str, str]:
     return found
 
 
+def without_private(value: Callable[..., object], signature: str) -> str:
+    """Return a signature without arguments that only our own code can give."""
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return signature
+    for each in parameters:
+        kind = str(each.annotation)
+        if each.annotation is not each.empty and names_private(spelled_out(kind)):
+            pattern = rf", {each.name}: {re.escape(kind)}( = [^,)]*)?"
+            signature = re.sub(pattern, "", signature)
+    return signature
+
+
 def skip_member(
     app: Sphinx,  # noqa: ARG001 - the signature is Sphinx's
     what: str,
@@ -81,9 +156,23 @@ def skip_member(
     """Leave out fields, which the class has shown, and what is no one's business."""
     if what not in ("class", "exception") or not _current:
         return None
-    if name.startswith("_") or name in fields_of(_current[0]):
+    value = _current[0]
+    if name.startswith("_") or name in all_fields(value):
         return True
-    return skip
+    described = value.__doc__ or ""
+    if "Attributes:" in described and f"    {name}: " in described:
+        return True
+    return skip or not _is_of(value, name)
+
+
+def _is_of(value: type, name: str) -> bool:
+    """Tell whether a class has a member itself, or from a part that nobody sees."""
+    for each in value.__mro__:
+        if name in vars(each) or name in vars(each).get("__annotations__", {}):
+            address = f"{each.__module__}.{each.__qualname__}"
+            is_ours = each.__module__.startswith("runledger_")
+            return each is value or (is_ours and address not in by_own_address())
+    return True
 
 
 def add_field_type() -> None:
