@@ -38,10 +38,6 @@ nitpick_ignore_regex = [
 myst_enable_extensions = ["colon_fence"]
 myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
-suppress_warnings = [
-    "myst.header",  # the guides' front matter is their first heading
-]
-
 # Docstrings: what they put into single backticks is code, which may become a link.
 default_role = "literal"
 napoleon_numpy_docstring = False
@@ -58,7 +54,7 @@ autodoc_default_options = {
 autodoc_inherit_docstrings = False
 python_use_unqualified_type_names = True
 python_display_short_literal_types = True
-maximum_signature_line_length = 80
+maximum_signature_line_length = 88
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 

@@ -7,6 +7,7 @@ literal that is the name of something public, or an error code, becomes a link.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
@@ -39,12 +40,21 @@ def link_literals(app: Sphinx, doctree: nodes.document) -> None:
         if text in CODES:
             _link(literal, "std", "errcode", text)
             continue
-        name = text.removesuffix("()").lstrip("@")
-        full_name = by_short_name().get(name)
-        if full_name is None and name in public_names():
-            full_name = name
-        if full_name is not None and full_name not in _own_entries(literal):
+        own = _own_entries(literal)
+        full_name = _full_name(text.removesuffix("()").lstrip("@"), own)
+        if full_name is not None and full_name not in own:
             _link(literal, "py", "obj", full_name)
+
+
+def keep_repository_links(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave links to files that are no pages, such as a README, as plain text."""
+    for reference in list(doctree.findall(addnodes.pending_xref)):
+        is_page = reference.get("reftarget") in app.env.found_docs
+        if reference.get("refdomain") == "doc" and not is_page:
+            place = Path(app.env.doc2path(app.env.docname)).parent
+            target = f"{reference['reftarget']}.md"
+            if (app.srcdir / target).is_file() or (place / target).is_file():
+                reference.replace_self(reference.children)
 
 
 def _make_targets(app: Sphinx, doctree: nodes.document) -> set[nodes.literal]:
@@ -72,6 +82,16 @@ def _link(literal: nodes.literal, domain: str, kind: str, target: str) -> None:
     )
     literal.replace_self(reference)
     reference += literal
+
+
+def _full_name(name: str, own_entries: set[str]) -> str | None:
+    """Return what a name stands for; inside of a class first one of its methods."""
+    for entry in own_entries:
+        for owner in (entry, entry.rpartition(".")[0]):
+            found = by_short_name().get(f"{owner.rpartition('.')[2]}.{name}")
+            if found is not None:
+                return found
+    return name if name in public_names() else by_short_name().get(name)
 
 
 def _is_inside(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
@@ -122,6 +142,7 @@ def resolve_type(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_object_type("errcode", "errcode", objname="error code")
+    app.connect("doctree-read", keep_repository_links)
     app.connect("doctree-read", link_literals)
     app.connect("missing-reference", resolve_type)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

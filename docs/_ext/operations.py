@@ -61,7 +61,7 @@ def _with_database(own: inspect.Signature, database: str) -> str:
             is_keyword_only = True
             parameters.append("*")
         parameters.append(f"{each.name}: {each.annotation}{_default(each)}")
-    return f"({', '.join([f'db: {database}', '/', *parameters])})"
+    return f"({', '.join([f'db: {database}', *parameters])})"
 
 
 def _default(parameter: inspect.Parameter) -> str:

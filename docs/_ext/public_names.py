@@ -54,10 +54,20 @@ def by_short_name() -> Mapping[str, str]:
         name = full.rpartition(".")[2]
         short[name] = full
         if isinstance(value, type):
-            for member in vars(value):
-                if not member.startswith("_") and callable(getattr(value, member)):
+            for member in dir(value):
+                if not member.startswith("_") and _is_ours(value, member):
                     short[f"{name}.{member}"] = f"{full}.{member}"
     return short
+
+
+def _is_ours(value: type, member: str) -> bool:
+    """Tell whether a method is a class's own, or of a base that no page shows."""
+    if not callable(getattr(value, member, None)):
+        return False
+    owner = next(each for each in value.__mro__ if member in vars(each))
+    address = f"{owner.__module__}.{owner.__qualname__}"
+    is_private = address not in by_own_address()
+    return owner is value or (is_private and address.startswith("runledger_"))
 
 
 @cache

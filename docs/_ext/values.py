@@ -33,6 +33,15 @@ STAND_FOR = {
     "_Handler": "JobFunction | JobHandler",
     "_Hook": "DeadLetterHook",
 }
+# Types that were resolved on the way, and the public aliases that they had been.
+ALIASES = {
+    "bool | int | float | str | list[Any] | tuple[Any, ...] | dict[str, Any] | None": (
+        "JsonInput"
+    ),
+    "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None": (
+        "JsonValue"
+    ),
+}
 _STAND_FOR = re.compile(rf"\b({'|'.join(STAND_FOR)})\b")
 _TYPE_NAME = re.compile(r"\b_?[A-Z]\w*")
 _TYPE_VARIABLE = re.compile(r"[A-Z]|[A-Z]\w*T")
@@ -73,6 +82,8 @@ def fields_of(value: type) -> Mapping[str, str]:
 
 def spelled_out(text: str) -> str:
     """Return a signature or a type without the names that only the source has."""
+    for spelling, alias in ALIASES.items():
+        text = text.replace(spelling, alias)
     return _STAND_FOR.sub(lambda match: STAND_FOR[match[0]], text)
 
 
