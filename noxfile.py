@@ -51,6 +51,7 @@ def test(session: nox.Session) -> None:
     check_types(session, python)
     check_layers(session, python)
     check_generated(session, python)
+    check_site(session)
     # Two workers: most tests wait for PostgreSQL, which then has something to do.
     run_pytest(session, python, "-n", "2", *session.posargs)
 
@@ -189,6 +190,12 @@ def changelog(session: nox.Session) -> None:
     session.run(python, "-m", "towncrier", *draft)
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site, and print the path of its first page."""
+    session.run(environment(session, "docs"), "scripts/build_docs.py", *session.posargs)
+
+
 def check_style(session: nox.Session, python: str) -> None:
     """Run ruff over everything."""
     session.run(python, "-m", "ruff", "check", "--quiet")
@@ -218,6 +225,12 @@ def check_generated(session: nox.Session, python: str) -> None:
     session.run(python, "scripts/lock_statements.py", "--check-offline")
     for script in RENDERERS:
         session.run(python, script, "--check")
+
+
+def check_site(session: nox.Session) -> None:
+    """Build the documentation site from nothing, so that nothing in it is stale."""
+    python = environment(session, "docs")
+    session.run(python, "scripts/build_docs.py", "--fresh-env", "--write-all")
 
 
 def run_pytest(session: nox.Session, python: str, *arguments: str) -> None:

@@ -110,7 +110,7 @@ def unit_of(name: str) -> str:
 def clamped(fields: tuple[attrs.Attribute[Any], ...]) -> str:
     """Return the exceptions to the rule that a number too large is an error."""
     above = [
-        f"a `{field.metadata['variable']}` above {field.metadata['maximum']} becomes that"
+        f"a `{variable_of(field)}` above {field.metadata['maximum']} becomes that"
         for field in fields
         if field.metadata.get("highest_from_env")
     ]

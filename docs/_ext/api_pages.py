@@ -17,12 +17,12 @@ import importlib
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+import operations
+import values
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.parsing import nested_parse_to_nodes
 
-import operations
-import values
 from runledger_postgres import Operation
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def directive_for(value: object) -> str:
 
 
 def show_signature(
-    app: Sphinx,  # noqa: ARG001 - the signatures of these are Sphinx's
+    app: Sphinx,
     what: str,
-    name: str,  # noqa: ARG001
+    name: str,
     value: object,
-    options: object,  # noqa: ARG001
+    options: object,
     signature: str | None,
     returns: str | None,
 ) -> tuple[str, str] | None:
@@ -91,11 +91,11 @@ def show_signature(
 
 
 def keep_attribute_text(
-    app: Sphinx,  # noqa: ARG001
+    app: Sphinx,
     what: str,
     name: str,
-    value: object,  # noqa: ARG001
-    options: object,  # noqa: ARG001
+    value: object,
+    options: object,
     lines: list[str],
 ) -> None:
     """Keep napoleon from taking "It is so: for this reason" for a type and a text."""
@@ -111,11 +111,11 @@ _kept: dict[str, list[str]] = {}
 
 
 def add_fields(
-    app: Sphinx,  # noqa: ARG001
+    app: Sphinx,
     what: str,
-    name: str,  # noqa: ARG001
+    name: str,
     value: Any,
-    options: object,  # noqa: ARG001
+    options: object,
     lines: list[str],
 ) -> None:
     """Show the fields of values once, below their description."""
@@ -124,6 +124,7 @@ def add_fields(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx what is here."""
     app.setup_extension("sphinx.ext.autodoc")
     app.add_directive("api", ApiDirective)
     app.add_directive("operation", operations.OperationDirective)

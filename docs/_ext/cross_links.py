@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
-from sphinx import addnodes
-
 from elsewhere import ADDRESSES
 from public_names import by_own_address, by_short_name, public_names
+from sphinx import addnodes
+
 from runledger_core import CODES
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def resolve_type(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx what is here."""
     app.add_object_type("errcode", "errcode", objname="error code")
     app.connect("doctree-read", keep_repository_links)
     app.connect("doctree-read", link_literals)

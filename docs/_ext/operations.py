@@ -31,6 +31,7 @@ class OperationDirective(PyFunction):
         operation = getattr(importlib.import_module(module_name), name)
         self.options["module"] = module_name
         self.signatures = signatures(name, operation)
+        self.env.note_dependency(inspect.getfile(operation.steps))
         lines = docstring_lines(self.config, operation)
         source = f"docstring of {module_name}.{name}"
         self.content = StringList(lines, source=source)

@@ -43,6 +43,7 @@ class MermaidDirective(SphinxDirective):
 
 
 def visit_diagram(translator: HTML5Translator, node: diagram) -> None:
+    """Write the diagram's text, where the script will look for it."""
     text = translator.encode(node["text"])
     translator.body.append(f'<pre class="mermaid">{text}</pre>\n')
     raise nodes.SkipNode
@@ -50,9 +51,9 @@ def visit_diagram(translator: HTML5Translator, node: diagram) -> None:
 
 def draw_on_pages(
     app: Sphinx,
-    pagename: str,  # noqa: ARG001 - the signature is Sphinx's
-    templatename: str,  # noqa: ARG001
-    context: dict[str, Any],  # noqa: ARG001
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
     """Add the script to the pages that have a diagram, and to no other."""
@@ -61,6 +62,7 @@ def draw_on_pages(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx what is here."""
     app.add_node(diagram, html=(visit_diagram, None))
     app.add_directive("mermaid", MermaidDirective)
     app.connect("html-page-context", draw_on_pages)

@@ -8,11 +8,10 @@ import re
 from typing import TYPE_CHECKING
 
 import attrs
-from sphinx.domains.python import PyObject, PyTypedField
-from sphinx.pycode import ModuleAnalyzer
-
 from elsewhere import ADDRESSES
 from public_names import by_own_address, by_short_name
+from sphinx.domains.python import PyObject, PyTypedField
+from sphinx.pycode import ModuleAnalyzer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,7 +125,10 @@ def field_lines(value: type) -> list[str]:
     described = _comments(value)
     lines = [""]
     for name, kind in fields_of(value).items():
-        lines += [f":field {name}: {described.get(name, '')}", f":fieldtype {name}: {kind}"]
+        lines += [
+            f":field {name}: {described.get(name, '')}",
+            f":fieldtype {name}: {kind}",
+        ]
     return [*lines, ""]
 
 
@@ -157,12 +159,12 @@ def without_private(value: Callable[..., object], signature: str) -> str:
 
 
 def skip_member(
-    app: Sphinx,  # noqa: ARG001 - the signature is Sphinx's
+    app: Sphinx,
     what: str,
     name: str,
-    member: object,  # noqa: ARG001
+    member: object,
     skip: bool,
-    options: object,  # noqa: ARG001
+    options: object,
 ) -> bool | None:
     """Leave out fields, which the class has shown, and what is no one's business."""
     if what not in ("class", "exception") or not _current:
