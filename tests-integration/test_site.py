@@ -126,3 +126,15 @@ def test_every_fixture_is_described():
 
     assert fixtures
     assert fixtures == set(re.findall(r"\* - ``(\w+)``", text))
+
+
+def test_every_table_view_and_type_of_the_schema_is_described():
+    made = re.compile(
+        r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW|TYPE) (?:IF NOT EXISTS )?(\w+)",
+        re.MULTILINE,
+    )
+    files = (ROOT / "migrations").glob("*.sql")
+    expected = {name for file in files for name in made.findall(file.read_text())}
+    text = (DOCS / "reference" / "schema.md").read_text(encoding="utf-8")
+
+    assert expected == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))

@@ -79,6 +79,9 @@ def show_signature(
         if signature is None:
             return None
         is_plain = issubclass(value, Enum) or values.is_handed_out(value)
+        if issubclass(value, BaseException):
+            # Users catch most errors, and raise few.
+            is_plain = "Args:" not in (value.__doc__ or "")
         if is_plain or not values.is_made_by_users(value):
             return "", ""
     if signature is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,8 @@ def by_short_name() -> Mapping[str, str]:
     for full, value in public_names().items():
         name = full.rpartition(".")[2]
         short[name] = full
+        if isinstance(value, type) and issubclass(value, Enum):
+            short |= {f"{name}.{each.name}": f"{full}.{each.name}" for each in value}
         if isinstance(value, type):
             for member in dir(value):
                 if not member.startswith("_") and _is_ours(value, member):

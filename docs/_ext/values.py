@@ -113,9 +113,11 @@ def is_handed_out(value: type) -> bool:
     """
     Tell whether users get such values rather than make them.
 
-    A class that is made by users describes the arguments it takes.
+    A class that is made by users describes the arguments it takes, or what it refuses.
     """
-    return bool(fields_of(value)) and "Args:" not in (value.__doc__ or "")
+    text = value.__doc__ or ""
+    is_described = "Args:" in text or "Raises:" in text
+    return bool(fields_of(value)) and not is_described
 
 
 def field_lines(value: type) -> list[str]:
