@@ -109,8 +109,10 @@ def _own_entries(node: nodes.Node) -> set[str]:
     parent = node.parent
     while parent is not None:
         if isinstance(parent, addnodes.desc):
-            for signature in parent.findall(addnodes.desc_signature):
-                names.update(signature["ids"])
+            # Its own, not those of the methods below it.
+            for child in parent.children:
+                if isinstance(child, addnodes.desc_signature):
+                    names.update(child["ids"])
         parent = parent.parent
     return names
 
