@@ -48,13 +48,18 @@ def link_literals(app: Sphinx, doctree: nodes.document) -> None:
 
 def keep_repository_links(app: Sphinx, doctree: nodes.document) -> None:
     """Leave links to files that are no pages, such as a README, as plain text."""
+    page = Path(app.env.doc2path(app.env.docname))
+    places = (app.srcdir, page.parent, app.srcdir.parent)
     for reference in list(doctree.findall(addnodes.pending_xref)):
-        is_page = reference.get("reftarget") in app.env.found_docs
-        if reference.get("refdomain") == "doc" and not is_page:
-            place = Path(app.env.doc2path(app.env.docname)).parent
-            target = f"{reference['reftarget']}.md"
-            if (app.srcdir / target).is_file() or (place / target).is_file():
-                reference.replace_self(reference.children)
+        target = reference.get("reftarget", "").partition("#")[0]
+        if reference.get("refdomain") == "doc" and target not in app.env.found_docs:
+            name = f"{target}.md"
+        elif reference.get("reftype") == "myst" and target.endswith(".md"):
+            name = target
+        else:
+            continue
+        if any((place / name).is_file() for place in places):
+            reference.replace_self(reference.children)
 
 
 def _make_targets(app: Sphinx, doctree: nodes.document) -> set[nodes.literal]:
