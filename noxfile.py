@@ -34,6 +34,7 @@ IMPORTS = [Path(place).name.replace("-", "_") for place in DISTRIBUTIONS]
 # Each writes one page of docs/ from tables in code.
 RENDERERS = (
     "scripts/render_audit.py",
+    "scripts/render_configuration.py",
     "scripts/render_error_codes.py",
     "scripts/render_states.py",
 )
@@ -50,6 +51,7 @@ def test(session: nox.Session) -> None:
     check_types(session, python)
     check_layers(session, python)
     check_generated(session, python)
+    check_site(session)
     # Two workers: most tests wait for PostgreSQL, which then has something to do.
     run_pytest(session, python, "-n", "2", *session.posargs)
 
@@ -188,6 +190,12 @@ def changelog(session: nox.Session) -> None:
     session.run(python, "-m", "towncrier", *draft)
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site, and print the path of its first page."""
+    session.run(environment(session, "docs"), "scripts/build_docs.py", *session.posargs)
+
+
 def check_style(session: nox.Session, python: str) -> None:
     """Run ruff over everything."""
     session.run(python, "-m", "ruff", "check", "--quiet")
@@ -217,6 +225,12 @@ def check_generated(session: nox.Session, python: str) -> None:
     session.run(python, "scripts/lock_statements.py", "--check-offline")
     for script in RENDERERS:
         session.run(python, script, "--check")
+
+
+def check_site(session: nox.Session) -> None:
+    """Read all pages of the documentation, and follow their links."""
+    python = environment(session, "docs")
+    session.run(python, "scripts/build_docs.py", "--check")
 
 
 def run_pytest(session: nox.Session, python: str, *arguments: str) -> None:
