@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BATCH = 1000
 # Two partial indexes answer this at once, whatever was finished before.
 UNFINISHED = """
-    SELECT EXISTS (SELECT FROM job_queue WHERE status = 'PENDING')
+    SELECT /*bench*/ EXISTS (SELECT FROM job_queue WHERE status = 'PENDING')
         OR EXISTS (SELECT FROM job_queue WHERE status = 'LEASED')
 """
 STATES = """

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 JOB_TYPE = "bench.noop"
 OTHER_JOB_TYPE = "bench.other"
+TEMPLATE = "bench_template"
 
 SETTINGS = {
     "synchronous_commit": "on",
@@ -61,29 +62,43 @@ def bench_server(*, durable: bool = True) -> Iterator[str]:
 
 
 @contextmanager
-def empty_database(admin_dsn: str) -> Iterator[str]:
+def empty_database(admin_dsn: str, template: str = "template1") -> Iterator[str]:
     """Make a database and drop it, with all that is connected to it."""
-    name = sql.Identifier(f"bench_{next(_numbers)}")
-    with psycopg.connect(admin_dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    name = f"bench_{next(_numbers)}"
+    create(admin_dsn, name, template)
     try:
-        yield make_conninfo(admin_dsn, dbname=name.as_string().strip('"'))
+        yield make_conninfo(admin_dsn, dbname=name)
     finally:
         with psycopg.connect(admin_dsn, autocommit=True) as connection:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name)
-            connection.execute(drop)
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+            connection.execute(drop.format(sql.Identifier(name)))
 
 
 @contextmanager
 def ledger_database(admin_dsn: str) -> Iterator[str]:
-    """Make a migrated database with the benchmarks' job types."""
-    with empty_database(admin_dsn) as dsn:
+    """Make a migrated database with the benchmarks' job types, from a template."""
+    with psycopg.connect(admin_dsn, autocommit=True) as connection:
+        query = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
+        is_there = value_of(connection, query, [TEMPLATE])
+    if not is_there:
+        create(admin_dsn, TEMPLATE, "template1")
+        dsn = make_conninfo(admin_dsn, dbname=TEMPLATE)
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("CREATE EXTENSION pg_stat_statements")
             migrate_after_idempotency_cutover(connection)
             for job_type in (JOB_TYPE, OTHER_JOB_TYPE):
                 upsert_job_definition(connection, JobDefinition(job_type))
+    with empty_database(admin_dsn, TEMPLATE) as dsn:
         yield dsn
+
+
+def create(admin_dsn: str, name: str, template: str) -> None:
+    """Make a database."""
+    with psycopg.connect(admin_dsn, autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(
+            statement.format(sql.Identifier(name), sql.Identifier(template))
+        )
 
 
 def settle(dsn: str) -> None:

@@ -1,0 +1,83 @@
+"""
+Every scenario runs with a handful of jobs, so that the suite cannot rot.
+
+What is looked at are counts and the shape of the results: no time and no rate.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from runledger_bench import plots, results, scenarios, tables
+from runledger_bench.registry import SCENARIOS, Unavailable, run
+from runledger_bench.server import bench_server
+
+pytestmark = pytest.mark.db
+
+COUNTS = {
+    "throughput": {"jobs": 120},
+    "enqueue": {"jobs": 120, "bulk jobs": 4000},
+    "latency": {"jobs": 11},
+    "backlog": {"queued": 200},
+    "history": {"finished": 200, "events": 600},
+    "fleet": {"jobs": 104, "workers": 2},
+    "workflow": {"steps": 22},
+    "storage": {"jobs": 25},
+    "idle": {"workers": 1},
+    "memory": {"jobs": 50},
+    "asyncio_hosts": {"jobs": 90},
+}
+KEYS = {
+    "format",
+    "scenario",
+    "size",
+    "sizes",
+    "rounds",
+    "ended_at",
+    "seconds",
+    "machine",
+    "versions",
+    "server",
+    "settings",
+    "measures",
+    "series",
+    "counts",
+    "notes",
+}
+
+
+@pytest.fixture(scope="module")
+def admin_dsn():
+    # Nothing here is measured: fsync would only cost the suite its time.
+    with bench_server(durable=False) as dsn:
+        yield dsn
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_scenario_runs_and_leaves_a_result(name, admin_dsn, tmp_path):
+    try:
+        result = run(SCENARIOS[name], "smoke", admin_dsn=admin_dsn)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    path = results.write(result, tmp_path)
+    drawn = plots.draw(result, tmp_path)
+
+    assert json.loads(path.read_text()).keys() == KEYS
+    assert result["measures"]
+    assert all(each["samples"] for each in result["measures"])
+    assert all(
+        name in tables.markdown(result)
+        for name in {each["name"] for each in result["measures"]}
+    )
+    assert all(each.stat().st_size for each in drawn)
+    assert result["counts"].items() >= COUNTS.get(name, {}).items()
+
+
+def test_every_scenario_module_is_registered():
+    modules = {path.stem for path in Path(scenarios.__file__).parent.glob("[!_]*.py")}
+
+    assert modules == set(scenarios.__all__)
