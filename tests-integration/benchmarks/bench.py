@@ -1,4 +1,4 @@
-"""Run the benchmark suite: `nox -s bench` starts this in an environment that has it all."""
+"""Run the benchmark suite; `nox -s bench` starts this where all it needs is."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 Fill a ledger with millions of jobs: copies of one that the library itself wrote.
 
 A real job is enqueued, and run to its end where finished ones are wanted. Its rows, in
-whichever tables it left some, are then copied with fresh ids by the server. All times of
-a copy are moved by the same amount, so every copy is as consistent as the original. The
-columns are read from the catalog: a migration changes nothing here.
+whichever tables it left some, are then copied with fresh ids by the server. All times
+of a copy are moved by the same amount, so every copy is as consistent as the original.
+The columns are read from the catalog: a migration changes nothing here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 BATCH = 100_000
 # So far apart were they enqueued: a busy system's pace.
-SPACING = "100 microseconds"
+FRESH = """
+    CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
+    SELECT
+        uuidv7() AS id,
+        number,
+        (number - %(of)s::int) * interval '100 microseconds' AS shift
+    FROM generate_series(%(first)s::int, %(last)s::int) AS number
+"""
 LEASE_SECONDS = 600
 # What a copy takes from its original, and what it gets anew by its default.
 COLUMNS = """
@@ -94,16 +101,8 @@ def copy_job(connection: psycopg.Connection[Any], original: Any, count: int) -> 
         with connection.transaction():
             # The copies refer to each other as the original does: nothing to check.
             connection.execute("SET LOCAL session_replication_role = replica")
-            connection.execute(
-                f"""
-                CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
-                SELECT
-                    uuidv7() AS id,
-                    number,
-                    (number - {count}) * interval '{SPACING}' AS shift
-                FROM generate_series({done} + 1, {done} + {size}) AS number
-                """
-            )
+            numbers = {"first": done + 1, "last": done + size, "of": count}
+            connection.execute(FRESH, numbers)
             for copy in copies:
                 connection.execute(copy)
 

@@ -8,13 +8,13 @@ many samples (latencies) are a curve of how many stayed below.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .results import MANY, OURS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 WIDTH_INCHES = 7.5
 PANEL_INCHES = 2.4
@@ -24,7 +24,7 @@ THEIR_COLOUR = "#a0aec0"
 
 
 def draw(result: Mapping[str, Any], directory: Path) -> list[Path]:
-    """Draw the panels of a result into one file; return it, or nothing to draw it with."""
+    """Draw a result into one file and return it, or nothing where matplotlib is not."""
     try:
         import matplotlib as mpl  # noqa: PLC0415 - only the bench group has it
     except ImportError:

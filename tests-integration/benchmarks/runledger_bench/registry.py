@@ -56,7 +56,7 @@ def scenario(
     quick: Mapping[str, Any],
     smoke: Mapping[str, Any],
 ) -> Callable[[Callable[[Bench], None]], Callable[[Bench], None]]:
-    """Register a function as a scenario; quick and smoke name what is not as in full."""
+    """Register a scenario; quick and smoke name what is not as in full."""
     sizes = {"full": full, "quick": {**full, **quick}, "smoke": {**full, **smoke}}
     if unknown := {*quick, *smoke} - full.keys():
         raise ValueError(f"{name} has no sizes {sorted(unknown)}")

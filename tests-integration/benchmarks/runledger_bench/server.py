@@ -1,9 +1,9 @@
 """
 Provide the server of the benchmarks, and databases on it.
 
-The server is durable: fsync, full_page_writes and synchronous_commit are on, which every
-result states as the server itself says. What else is set is what an operator would set
-for a machine that only does this, and holds for peers alike.
+The server is durable: fsync, full_page_writes and synchronous_commit are on, which
+every result states as the server itself says. What else is set is what an operator
+would set for a machine that only does this, and holds for peers alike.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def create(admin_dsn: str, name: str, template: str) -> None:
 
 
 def settle(dsn: str) -> None:
-    """Leave nothing for the next measurement to pay: statistics, dead rows, dirty pages."""
+    """Leave no stale statistics, dead rows or dirty pages for the next one to pay."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")

@@ -1,10 +1,10 @@
 """
 Count the server's statements by the names that they carry in a comment.
 
-pg_stat_statements cuts that comment off, and pg_stat_activity shows it together with the
-query's id: a watcher looks there while a scenario runs, and sees who waits for a lock as
-well. A statement that it never saw counts as ``other``. What a benchmark itself asks meanwhile
-has the mark in it and does not count.
+pg_stat_statements cuts that comment off, and pg_stat_activity shows it together with
+the query's id: a watcher looks there while a scenario runs, and sees who waits for a
+lock as well. A statement that it never saw counts as ``other``. What a benchmark itself
+asks meanwhile has ``/*bench*/`` in it and does not count.
 """
 
 from __future__ import annotations

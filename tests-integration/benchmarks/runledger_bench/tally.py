@@ -2,8 +2,8 @@
 Count handler starts across processes, in a file that all of them map.
 
 A handler that does nothing must cost nothing to count: one store into shared memory, no
-lock, since each process writes to a slot of its own. The clock is CLOCK_MONOTONIC, which
-all processes of a machine share. The standard library alone: peers import it as well.
+lock, since each process writes to a slot of its own. The clock is CLOCK_MONOTONIC,
+which all processes of a machine share. The standard library alone: peers import it too.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Tally:
         self._whole[READY + self._slot] = 1
 
     def wait_for_go(self, timeout: float = 60.0) -> None:
-        """Wait until every process could begin, so that none has a start on the others."""
+        """Wait until every process could begin, so that none is ahead of the others."""
         self.ready()
         until = time.monotonic() + timeout
         while not self._whole[GO]:

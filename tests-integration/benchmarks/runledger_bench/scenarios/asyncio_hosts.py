@@ -1,9 +1,9 @@
 """
 Measure a supervisor beside an asyncio program: as a thread, and as trio's guest.
 
-Each round runs the same jobs three times: alone, in a thread with its own trio run (what
-`Supervisor.in_asyncio` does), and as a guest of the asyncio loop. Meanwhile the loop
-sleeps for 5 ms again and again, and notes how much longer that took.
+Each round runs the same jobs three times: alone, in a thread with its own trio run
+(what `Supervisor.in_asyncio` does), and as a guest of the asyncio loop. Meanwhile the
+loop sleeps for 5 ms again and again, and notes how much longer that took.
 """
 
 from __future__ import annotations

@@ -31,17 +31,27 @@ AUDIENCES = {
 
 @scenario(
     "enqueue",
-    full={"jobs": 5_000, "clients": [1, 10], "bulk_jobs": 100_000},
+    full={
+        "jobs": 5_000,
+        "clients": [1, 10],
+        "bulk_jobs": 100_000,
+        "audiences": [*AUDIENCES],
+    },
     quick={"jobs": 1_000, "bulk_jobs": 20_000},
-    smoke={"jobs": 20, "clients": [2], "bulk_jobs": 2_000},
+    smoke={
+        "jobs": 20,
+        "clients": [2],
+        "bulk_jobs": 2_000,
+        "audiences": ["a worker takes the jobs"],
+    },
 )
 def enqueue(bench: Bench) -> None:
     """Enqueue by single calls, batches of 1,000 and COPY, against bare inserts."""
     with ledger_database(bench.admin_dsn) as dsn:
         with ledger.connect(dsn) as connection:
             bare.create(connection)
-        for audience, job_type in AUDIENCES.items():
-            singles(bench, dsn, audience, job_type)
+        for audience in bench.sizes["audiences"]:
+            singles(bench, dsn, audience, AUDIENCES[audience])
         bulk(bench, dsn)
 
 

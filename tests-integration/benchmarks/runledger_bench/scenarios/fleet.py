@@ -36,7 +36,7 @@ SHOWN = 8
     smoke={"workers": 2, "jobs": 100, "singles": 4},
 )
 def fleet(bench: Bench) -> None:
-    """Count statements, lock waits, notifications and wake-ups a job of many workers."""
+    """Count statements, lock waits and notifications a job, with many workers."""
     workers = bench.sizes["workers"]
     bench.report.settings["worker"] = SETTINGS
     for _ in range(bench.rounds):

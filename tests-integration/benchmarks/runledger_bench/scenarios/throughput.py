@@ -13,7 +13,7 @@ from ..server import ledger_database, settle
     "throughput",
     full={"jobs": 50_000, "processes": [1, 2]},
     quick={"jobs": 10_000},
-    smoke={"jobs": 60},
+    smoke={"jobs": 40, "processes": [1]},
 )
 def throughput(bench: Bench) -> None:
     """Drain no-op async jobs with one and two worker processes, full ledger."""
