@@ -27,8 +27,12 @@ def main() -> int:
     parser.add_argument("--tally", required=True)
     parser.add_argument("--slot", type=int, required=True)
     options = parser.parse_args()
+    return work(Tally(options.tally, options.slot))
+
+
+def work(tally: Tally) -> int:
+    """Connect, wait for the others, and work."""
     logging.basicConfig(level=logging.WARNING)
-    tally = Tally(options.tally, options.slot)
     catalog = JobCatalog()
 
     @catalog.job(os.environ.get(JOB_TYPE_VARIABLE, "bench.noop"))

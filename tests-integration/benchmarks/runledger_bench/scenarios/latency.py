@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,10 @@ from .. import ledger
 from ..processes import our_worker, running
 from ..registry import Bench, scenario
 from ..server import ledger_database
+from ..waits import TIMEOUT, WARM_UP, pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-TIMEOUT = 30.0
-# The first jobs wait for the worker's own start, and for plans to be made.
-WARM_UP = 5
 
 
 @scenario(
@@ -55,15 +51,13 @@ def commit_to_start(
     """
     Enqueue jobs one by one, and return what each waited for its start, in ms.
 
-    Between them the worker has time to fall asleep: 20 to 80 ms, at random, so that a
-    worker that polls does not fall into step with us. A start may be seen before the
-    commit has returned here; that is a wait of less than nothing, and is kept.
+    A start may be seen before the commit has returned here; that is a wait of less than
+    nothing, and is kept.
     """
-    chance = random.Random(17)  # noqa: S311 - the same pauses each time
     waits = []
-    for number in range(count):
+    for number, pause in enumerate(pauses(count)):
         enqueue(number)
         committed_at = time.monotonic()
         waits.append(1000 * (wait(number) - committed_at))
-        time.sleep(chance.uniform(0.02, 0.08))
+        time.sleep(pause)
     return waits
