@@ -13,6 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from runledger_bench import plots, results, scenarios, tables
+from runledger_bench.peers.compare import SCENARIOS as COMPARISONS
+from runledger_bench.peers.compare import Amounts, measure
+from runledger_bench.peers.pins import PEERS, RUNLEDGER
 from runledger_bench.registry import SCENARIOS, Unavailable, run
 from runledger_bench.server import bench_server
 
@@ -75,6 +78,24 @@ def test_every_scenario_module_is_registered():
     modules = {path.stem for path in Path(scenarios.__file__).parent.glob("[!_]*.py")}
 
     assert modules == set(scenarios.__all__)
+
+
+def test_our_own_driver_follows_the_contract_of_peers(admin_dsn):
+    amounts = Amounts(drain_jobs=120, rounds=1)
+
+    report = measure(admin_dsn, [RUNLEDGER], ["drain_1"], amounts)["drain_1"]
+
+    assert report.notes == []
+    assert report.counts == {"jobs of runledger": 120}
+    # The job, its attempt, and three events; server and worker write a little more.
+    assert 5 <= report.median("rows inserted") < 6
+    assert COMPARISONS.keys() == {"drain_1", "drain_2", "single", "bulk", "latency"}
+
+
+def test_every_peer_is_pinned_and_has_a_driver():
+    for peer in PEERS:
+        assert peer.program.is_file()
+        assert all("==" in each for each in peer.requirements)
 
 
 def test_result_becomes_a_table_and_a_plot(tmp_path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .results import MANY, OURS
+from .tables import PER_JOB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ def panels_of(result: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, An
     """Sort what there is into panels: kind and content."""
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for measure in result["measures"]:
-        if measure["samples"]:
+        if measure["samples"] and measure["unit"] != PER_JOB:
             kind = "curve" if len(measure["samples"]) >= MANY else "bars"
             found.setdefault((kind, measure["unit"]), []).append(measure)
     for series in result["series"]:

@@ -1,8 +1,9 @@
 """
-Write the markdown table of a result: `python -m runledger_bench.tables FILE...`.
+Write the markdown tables of results: `python -m runledger_bench.tables FILE...`.
 
 One row for each quantity and side. Ratios are ours by theirs, of medians of the same
 run; for what is better small (times, memory) theirs by ours, so above 1 is always ours.
+Where peers were compared a second table tells what each one writes down for a job.
 """
 
 from __future__ import annotations
@@ -19,20 +20,27 @@ if TYPE_CHECKING:
 SMALL_IS_GOOD = ("ms", "s", "MiB", "bytes", "%", "statements/min", "bytes/job")
 HEAD = "| what | side | median | min - max | p99 | samples | ours by theirs |"
 RULE = "| --- | --- | ---: | --- | ---: | ---: | ---: |"
+SIDES_HEAD = (
+    "| side | version and settings | rows written, a job | WAL, a job | keeps |"
+)
+SIDES_RULE = "| --- | --- | --- | ---: | --- |"
+PER_JOB = "per job"
 WHOLE = 100.0
 
 
 def markdown(result: Mapping[str, Any]) -> str:
     """Return a result as a markdown table with a line about its circumstances."""
-    lines = [HEAD, RULE, *rows(result)]
-    return "\n".join([*lines, "", circumstances(result), ""])
+    lines = [HEAD, RULE, *rows(result), ""]
+    if sides := result["settings"].get("sides"):
+        lines += [SIDES_HEAD, SIDES_RULE, *side_rows(result, sides), ""]
+    return "\n".join([*lines, circumstances(result), ""])
 
 
 def rows(result: Mapping[str, Any]) -> Iterator[str]:
     """Give a row for each quantity and side, ours first."""
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for measure in result["measures"]:
-        if measure["samples"]:
+        if measure["samples"] and measure["unit"] != PER_JOB:
             by_name.setdefault(measure["name"], []).append(measure)
     for name, measures in by_name.items():
         ours = next((each for each in measures if each["side"] == OURS), None)
@@ -50,6 +58,28 @@ def rows(result: Mapping[str, Any]) -> Iterator[str]:
                     f"{ratio(ours, measure)} |",
                 ]
             )
+
+
+def side_rows(
+    result: Mapping[str, Any], sides: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Give a row for what each side is, and what it leaves behind."""
+    written = {
+        (each["side"], each["name"]): figure(each["median"])
+        for each in result["measures"]
+        if each["unit"] == PER_JOB and each["samples"]
+    }
+    for side, told in sides.items():
+        named = [*told["versions"].items(), *told["settings"].items()]
+        settings = ", ".join(f"{name} {value}" for name, value in named)
+        rows_written = ", ".join(
+            f"{written[side, f'rows {what}']} {what}"
+            for what in ("inserted", "updated", "deleted")
+            if (side, f"rows {what}") in written
+        )
+        wal = written.get((side, "WAL bytes"))
+        shown = "" if wal is None else f"{wal} bytes"
+        yield f"| {side} | {settings} | {rows_written} | {shown} | {told['keeps']} |"
 
 
 def ratio(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Say how long to pause between jobs whose latency is taken. The standard library alone."""
+"""Say how long to pause between jobs whose latency is taken."""
 
 from __future__ import annotations
 

@@ -19,9 +19,7 @@ FULL = Amounts()
 QUICK = Amounts(
     drain_jobs=5_000, single_jobs=300, bulk_jobs=5_000, latency_jobs=30, rounds=3
 )
-SMOKE = Amounts(
-    drain_jobs=300, single_jobs=50, bulk_jobs=300, latency_jobs=5, rounds=1
-)
+SMOKE = Amounts(drain_jobs=300, single_jobs=50, bulk_jobs=300, latency_jobs=5, rounds=1)
 SIZES = {"full": FULL, "quick": QUICK, "smoke": SMOKE}
 
 

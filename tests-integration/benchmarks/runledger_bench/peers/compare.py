@@ -1,9 +1,9 @@
 """
 Measure all sides in turn, A B C A B C: a slow moment of the machine meets them all.
 
-Each round begins with another side, so none is always the one after a pause. A side that
-fails is told of and left out of the scenario; it gets no figure. Every drain and every
-latency run ends with a look at the states in the database.
+Each round begins with another side, so none is always the one after a pause. A side
+that fails is told of and left out of the scenario; it gets no figure. Every drain and
+every latency run ends with a look at the states in the database.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..results import Report
-from ..server import empty_database, ledger_database, settle
+from ..server import empty_database, settle
+from ..tables import PER_JOB
 from .environments import CannotRunError, interpreter
 from .side import Side
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .pins import Peer
 
 FEWEST = 100
+# From enqueue to end; as the server counts them.
 WRITES = ("rows inserted", "rows updated", "rows deleted", "WAL bytes")
 
 
@@ -120,8 +122,7 @@ def drain(processes: int) -> Callable[[Side, Amounts, Report], None]:
             f"drain, {processes} process{plural}", "jobs/s", rate, side=side.name
         )
         for what, began, ended in zip(WRITES, before, side.written(), strict=True):
-            name = f"{what} from enqueue to end"
-            report.add(name, "a job", (ended - began) / count, side=side.name)
+            report.add(what, PER_JOB, (ended - began) / count, side=side.name)
         report.count(f"jobs of {side.name}", count)
 
     return run

@@ -1,4 +1,4 @@
-"""Make the environment of a peer under .nox, once, and find the Python that it needs."""
+"""Make the environment of a peer under .nox, once, with the Python that it needs."""
 
 from __future__ import annotations
 

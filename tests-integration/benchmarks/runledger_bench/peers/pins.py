@@ -8,12 +8,15 @@ peer leaves behind for a job.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ..results import OURS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 DRIVERS = Path(__file__).with_name("drivers")
 PSYCOPG = "psycopg[binary,pool]==3.3.9"

@@ -53,8 +53,7 @@ class Side:
 
     def set_up(self) -> None:
         """Ask what it is, and install its schema."""
-        self.about = self.ask("describe")
-        self.ask("setup")
+        self.about = self.ask("setup")
 
     def ask(self, command: str, *options: str) -> dict[str, Any]:
         """Have the driver do something; return the object that it prints last."""
@@ -90,14 +89,14 @@ class Side:
     def enqueue_rate(self, count: int, clients: int) -> float:
         """Return jobs a second, each in its own transaction."""
         answer = self.ask("enqueue", "--count", str(count), "--clients", str(clients))
-        return count / float(answer["seconds"])
+        return float(answer["count"]) / float(answer["seconds"])
 
     def bulk_rate(self, count: int) -> float:
         """Return jobs a second by the call for many."""
         return count / float(self.ask("bulk", "--count", str(count))["seconds"])
 
     def drain_rate(self, count: int, processes: int) -> float:
-        """Return jobs a second, from the first start to the last end in the database."""
+        """Return jobs a second, from the first start to the last end."""
         with running(self._worker(), processes) as fleet:
             fleet.wait_for(count, DRAIN_SECONDS)
             ended_at = self.wait_until_finished()

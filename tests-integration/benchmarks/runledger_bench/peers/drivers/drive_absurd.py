@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from absurd_sdk import AsyncAbsurd
 from absurdctl import BUNDLED_SCHEMA_SQL
-
 from runledger_bench.peers.contract import Driver, dsn, main, until_told
 
 if TYPE_CHECKING:

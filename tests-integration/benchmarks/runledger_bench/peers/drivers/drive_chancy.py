@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from chancy import Chancy, Queue, Worker, job
-
 from runledger_bench.peers.contract import Driver, dsn, main
 
 if TYPE_CHECKING:

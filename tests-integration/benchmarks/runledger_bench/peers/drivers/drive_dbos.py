@@ -12,7 +12,6 @@ os.environ.setdefault("DBOS__APPVERSION", "1")
 os.environ.setdefault("DBOS__VMID", str(os.getpid()))
 
 from dbos import DBOS, DBOSClient
-
 from runledger_bench.peers.contract import Driver, main, until_told, url
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class Dbos(Driver):
         await self._launch()
         DBOS.destroy()
 
-    async def open(self, clients: int) -> None:
+    async def open(self, clients: int) -> None:  # noqa: ARG002 - it has a pool
         self._client = await asyncio.to_thread(
             lambda: DBOSClient(system_database_url=self._url())
         )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from oban import Oban, worker
 from oban.schema import install
 from psycopg_pool import AsyncConnectionPool
-
 from runledger_bench.peers.contract import Driver, dsn, main, until_told
 
 if TYPE_CHECKING:

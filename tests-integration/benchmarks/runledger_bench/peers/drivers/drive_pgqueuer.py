@@ -13,7 +13,6 @@ import psycopg
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver, PsycopgDriver
 from pgqueuer.queries import Queries
-
 from runledger_bench.peers.contract import Driver, address, dsn, main
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ class Pgqueuer(Driver):
     succeeded = "successful"
     clear = ("TRUNCATE pgqueuer, pgqueuer_log, pgqueuer_statistics",)
     keeps = (
-        "three log rows of job id, state, priority, entrypoint and time (queued, picked, "
-        "successful); the job with its payload is deleted"
+        "three log rows of job id, state, priority, entrypoint and time (queued, "
+        "picked, successful); the job with its payload is deleted"
     )
 
     async def setup(self) -> None:

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import procrastinate
-
 from runledger_bench.peers.contract import Driver, dsn, main
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-
 from runledger_bench import ledger, worker_program
 from runledger_bench.peers.contract import Driver, dsn, main
 from runledger_bench.processes import THROUGHPUT
 from runledger_bench.server import JOB_TYPE
+
 from runledger_core import JobDefinition
 from runledger_postgres import (
     enqueue_job,
