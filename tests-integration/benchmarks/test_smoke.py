@@ -128,4 +128,4 @@ def test_result_becomes_a_table_and_a_plot(tmp_path):
     pytest.importorskip("matplotlib")
     (drawn,) = plots.draw(result, tmp_path)
     text = drawn.read_text()
-    assert all(label in text for label in ("drain: peer", "wait", "size", "MiB"))
+    assert all(label in text for label in ("drain, jobs/s", "wait: peer", "size"))

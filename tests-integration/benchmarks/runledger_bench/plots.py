@@ -96,10 +96,14 @@ def draw_bars(axis: Any, measures: Sequence[Mapping[str, Any]]) -> None:
         )
         samples = measure["samples"]
         axis.plot(samples, [place] * len(samples), "k|", markersize=6, linewidth=0)
-    labels = [label_of(each) for each in measures]
+    names = {each["name"] for each in measures}
+    # Where all bars are of one thing, the axis says so and the bars say whose they are.
+    is_one = len(names) == 1 and len(measures) > 1
+    labels = [each["side"] if is_one else label_of(each) for each in measures]
     axis.set_yticks(range(len(measures)), labels)
     axis.invert_yaxis()
-    axis.set_xlabel(measures[0]["unit"], fontsize=8)
+    unit = measures[0]["unit"]
+    axis.set_xlabel(f"{names.pop()}, {unit}" if is_one else unit, fontsize=8)
 
 
 def draw_curves(axis: Any, measures: Sequence[Mapping[str, Any]]) -> None:

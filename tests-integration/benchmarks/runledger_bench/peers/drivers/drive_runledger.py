@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from runledger_bench import ledger, worker_program
-from runledger_bench.peers.contract import Driver, dsn, main
+from runledger_bench.peers.contract import Driver, dsn, first_calls, main
 from runledger_bench.processes import THROUGHPUT
 from runledger_bench.server import JOB_TYPE
 
@@ -28,7 +30,7 @@ class Runledger(Driver):
     """The ledger: attempts and events are kept."""
 
     package = "runledger-runtime"
-    settings = THROUGHPUT
+    settings = {**THROUGHPUT, "pool": worker_program.POOL_SIZE, "clients": "threads"}
     unfinished = ledger.UNFINISHED
     states = ledger.STATES
     succeeded = "SUCCEEDED"
@@ -37,7 +39,7 @@ class Runledger(Driver):
         "the job with its request, result and timestamps, an attempt, and the events "
         "ENQUEUED, LEASED and SUCCEEDED; all of it stays"
     )
-    # The worker is trio's; the clients are asyncio's, on its own loop as it comes.
+    # The worker is trio's. Single jobs are enqueued by the blocking calls, in threads.
     wants_uvloop = False
 
     async def setup(self) -> None:
@@ -60,6 +62,28 @@ class Runledger(Driver):
 
     async def enqueue_many(self, count: int) -> None:
         await enqueue_jobs(self._free[0], self._batch[:count])
+
+    def enqueue_singles(self, count: int, clients: int) -> dict[str, Any]:
+        connections = [ledger.connect(dsn()) for _ in range(clients)]
+
+        def all_of(amount: int) -> float:
+            numbers = iter(range(amount))
+
+            def client(connection: psycopg.Connection[Any]) -> None:
+                for _ in numbers:
+                    enqueue_job(connection, ledger.request())
+
+            began_at = time.perf_counter()
+            list(threads.map(client, connections))
+            return time.perf_counter() - began_at
+
+        with ThreadPoolExecutor(clients) as threads:
+            first = first_calls(count, clients)
+            all_of(first)
+            seconds = all_of(count - first)
+        for each in connections:
+            each.close()
+        return {"count": count - first, "seconds": seconds}
 
     def work_in_process(self, tally: Tally) -> None:
         os.environ.update(THROUGHPUT, DATABASE_URL=dsn())
