@@ -30,7 +30,7 @@ COUNTS = {
     "fleet": {"jobs": 104, "workers": 2},
     "workflow": {"steps": 22},
     "storage": {"jobs": 25},
-    "idle": {"workers": 1},
+    "idle": {"modes": 1},
     "memory": {"jobs": 50},
     "asyncio_hosts": {"jobs": 90},
 }

@@ -31,7 +31,8 @@ WHOLE = 100.0
 def markdown(result: Mapping[str, Any]) -> str:
     """Return a result as a markdown table with a line about its circumstances."""
     lines = [HEAD, RULE, *rows(result), ""]
-    if sides := result["settings"].get("sides"):
+    sides = result["settings"].get("sides")
+    if sides and any(each["unit"] == PER_JOB for each in result["measures"]):
         lines += [SIDES_HEAD, SIDES_RULE, *side_rows(result, sides), ""]
     return "\n".join([*lines, circumstances(result), ""])
 

@@ -162,14 +162,15 @@ def main(driver: Driver) -> int:
 def describe(driver: Driver) -> dict[str, Any]:
     """Say what will be measured."""
     versions = {"python": sys.version.split()[0]}
-    for package in (driver.package, "psycopg", "asyncpg", "uvloop"):
+    loop = ("uvloop",) if driver.wants_uvloop else ()
+    for package in (driver.package, "psycopg", "asyncpg", *loop):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
         "versions": versions,
-        "settings": {**driver.settings, "uvloop": driver.wants_uvloop},
+        "settings": dict(driver.settings),
         "unfinished": driver.unfinished,
         "states": driver.states,
         "succeeded": driver.succeeded,

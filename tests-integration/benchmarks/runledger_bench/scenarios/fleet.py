@@ -58,7 +58,7 @@ def fleet(bench: Bench) -> None:
             ledger.check_all_succeeded(dsn, jobs)
             ledger.check_audit(dsn)
             bench.report.count("jobs", jobs)
-            bench.report.count("workers", workers)
+    bench.report.count("workers", workers)
 
 
 def drain_together(

@@ -50,7 +50,7 @@ def idle(bench: Bench) -> None:
                 report = bench.report
                 report.add(f"idle, {mode}", "statements/min", 60 * calls / seconds)
                 report.add(f"idle, {mode}, of a core", "%", 100 * used / seconds)
-            bench.report.count("workers", 1)
+    bench.report.count("modes", len(bench.sizes["modes"]))
 
 
 @scenario(
