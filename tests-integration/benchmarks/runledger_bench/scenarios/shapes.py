@@ -30,7 +30,7 @@ RECIPES = ("Montage", "Epigenomics", "Cycles", "Genome")
     "shapes",
     full={"tasks": [100, 1000, 10_000]},
     quick={"tasks": [100, 1000]},
-    smoke={"tasks": [60]},
+    smoke={"tasks": [100]},
 )
 def shapes(bench: Bench) -> None:
     """Run published workflow shapes of up to 10,000 steps to their end."""
