@@ -120,38 +120,6 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def bench(session: nox.Session) -> None:
-    """Measure the storage layer beside bare SQL, on a durable server of its own."""
-    python = dev_environment(session)
-    script = "tests-integration/benchmarks/storage_rates.py"
-    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
-
-
-@nox.session(default=False)
-def bench_workflows(session: nox.Session) -> None:
-    """Measure workflows beside as many plain jobs, on a durable server of their own."""
-    python = dev_environment(session)
-    script = "tests-integration/benchmarks/workflow_rates.py"
-    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
-
-
-@nox.session(default=False)
-def bench_worker(session: nox.Session) -> None:
-    """Measure how soon a worker starts a job, what it costs idle, and its memory."""
-    python = dev_environment(session)
-    script = "tests-integration/benchmarks/worker_costs.py"
-    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
-
-
-@nox.session(default=False)
-def shapes(session: nox.Session) -> None:
-    """Run published workflow shapes of up to 10,000 steps to their end."""
-    python = environment(session, "shapes")
-    script = "tests-integration/benchmarks/published_shapes.py"
-    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
-
-
-@nox.session(default=False)
 def format(session: nox.Session) -> None:  # noqa: A001 - what everybody calls it
     """Mend style and formatting with ruff: of the files that are named, or of all."""
     python = dev_environment(session)
@@ -194,6 +162,31 @@ def changelog(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation site, and print the path of its first page."""
     session.run(environment(session, "docs"), "scripts/build_docs.py", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run scenarios of the benchmark suite: -- [scenario ...] [--quick] [--out DIR]."""
+    python = environment(session, "bench")
+    script = "tests-integration/benchmarks/bench.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def bench_peers(session: nox.Session) -> None:
+    """Compare with pinned peers in turn: -- [scenario ...] [--peer NAME] [--quick]."""
+    python = environment(session, "bench")
+    script = "tests-integration/benchmarks/bench_peers.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def shapes(session: nox.Session) -> None:
+    """Run published workflow shapes of up to 10,000 steps to their end."""
+    python = environment(session, "shapes")
+    script = "tests-integration/benchmarks/bench.py"
+    arguments = ("shapes", *session.posargs)
+    session.run(python, script, *arguments, interrupt_timeout=PATIENCE)
 
 
 def check_style(session: nox.Session, python: str) -> None:

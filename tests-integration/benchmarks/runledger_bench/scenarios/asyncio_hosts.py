@@ -1,61 +1,63 @@
 """
 Measure a supervisor beside an asyncio program: as a thread, and as trio's guest.
 
-Each round runs the same jobs three times on an embedded PostgreSQL with fsync on:
-alone, in a thread with its own trio run (what `Supervisor.in_asyncio` does), and as a
-guest of the asyncio loop. Meanwhile the loop sleeps for 5 ms again and again, and notes
-how much longer that took. docs/design/asyncio-hosts.md has the figures.
+Each round runs the same jobs three times: alone, in a thread with its own trio run
+(what `Supervisor.in_asyncio` does), and as a guest of the asyncio loop. Meanwhile the
+loop sleeps for 5 ms again and again, and notes how much longer that took.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 from psycopg_pool import ConnectionPool
 
-from runledger_core import JobEnqueue
-from runledger_postgres import enqueue_jobs, migrate_after_idempotency_cutover
 from runledger_runtime import JobCatalog, JobsConfig, Supervisor
-from runledger_test_support import start_embedded_server
+
+from .. import ledger
+from ..registry import Bench, scenario
+from ..server import JOB_TYPE, ledger_database, settle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-JOB_TYPE = "bench.spin"
 PERIOD_SECONDS = 0.005
+SLOTS = 500
 
 
-def main() -> int:
-    """Measure every way once a round, and print it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--spin-ms", type=float, default=0, help="how long each handler computes"
-    )
-    options = parser.parse_args()
-    catalog = catalog_of(options.spin_ms / 1000)
-    ways = {"alone": alone, "thread": in_thread, "guest": as_guest}
-    with (
-        start_embedded_server(durable=True) as server,
-        ConnectionPool(server.dsn, min_size=1, open=True) as pool,
-    ):
-        migrate_after_idempotency_cutover(pool)
-        catalog.sync_definitions(pool)
-        for _ in range(options.rounds):
-            for name, way in ways.items():
-                enqueue_jobs(pool, [JobEnqueue(JOB_TYPE)] * options.jobs)
-                supervisor = supervisor_of(server.dsn, catalog)
-                seconds, delays = asyncio.run(measured(way, supervisor))
-                print(told(name, options.jobs / seconds, delays), flush=True)
-    return 0
+@scenario(
+    "asyncio_hosts",
+    full={"jobs": 10_000, "spin_ms": [0.0, 0.5]},
+    quick={"jobs": 3_000, "spin_ms": [0.0]},
+    smoke={"jobs": 30, "spin_ms": [0.0]},
+)
+def asyncio_hosts(bench: Bench) -> None:
+    """Run a supervisor in a thread of an asyncio program and as its guest."""
+    ways = {"alone": alone, "in a thread": in_thread, "as a guest": as_guest}
+    jobs = bench.sizes["jobs"]
+    with ledger_database(bench.admin_dsn) as dsn:
+        for spin_ms in bench.sizes["spin_ms"]:
+            catalog = catalog_of(spin_ms / 1000)
+            for _ in range(bench.rounds):
+                for name, way in ways.items():
+                    ledger.empty(dsn)
+                    ledger.enqueue(dsn, jobs)
+                    settle(dsn)
+                    seconds, delays = asyncio.run(
+                        measured(way, supervisor_of(dsn, catalog))
+                    )
+                    ledger.check_all_succeeded(dsn, jobs)
+                    told = f"{name}, handlers compute {spin_ms:g} ms"
+                    bench.report.add(told, "jobs/s", jobs / seconds)
+                    late = [1000 * delay for delay in delays]
+                    if late:
+                        bench.report.add(f"added to the loop, {told}", "ms", *late)
+                    bench.report.count("jobs", jobs)
 
 
 def catalog_of(spin_seconds: float) -> JobCatalog:
@@ -73,8 +75,8 @@ def catalog_of(spin_seconds: float) -> JobCatalog:
 
 def supervisor_of(dsn: str, catalog: JobCatalog) -> Supervisor:
     """Return a supervisor as one would have it for throughput."""
-    config = JobsConfig(max_global_concurrency=500, claim_batch_size=500)
-    pool = ConnectionPool(dsn, min_size=5, open=False)
+    config = JobsConfig(max_global_concurrency=SLOTS, claim_batch_size=SLOTS)
+    pool: ConnectionPool[Any] = ConnectionPool(dsn, min_size=5, open=False)
     return Supervisor(pool, config, catalog=catalog, is_reaper_enabled=False)
 
 
@@ -122,19 +124,3 @@ async def as_guest(supervisor: Supervisor) -> None:
         done_callback=ended.set_result,
     )
     (await ended).unwrap()
-
-
-def told(name: str, rate: float, delays: list[float]) -> str:
-    """Return a line of the table."""
-    if not delays:
-        return f"{name:7}{rate:8.0f} jobs/s"
-    ordered = [1000 * delay for delay in sorted(delays)]
-    median, late = (ordered[int(q * (len(ordered) - 1))] for q in (0.5, 0.99))
-    return (
-        f"{name:7}{rate:8.0f} jobs/s; added to the loop, ms: "
-        f"p50 {median:.2f}, p99 {late:.1f}, max {ordered[-1]:.1f}"
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
