@@ -182,6 +182,14 @@ def render(session: nox.Session) -> None:
         session.run(python, script, *session.posargs)
 
 
+@nox.session(default=False)
+def consumer(session: nox.Session) -> None:
+    """Install what was built, layer by layer, and use it as its users do."""
+    python = dev_environment(session)
+    script = "scripts/consumer_smoke.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
 def check_style(session: nox.Session, python: str) -> None:
     """Run ruff over everything."""
     session.run(python, "-m", "ruff", "check", "--quiet")
