@@ -39,10 +39,13 @@ found = importlib.metadata.distributions()
 print(json.dumps({each.name: each.version for each in found}))
 """
 TIME = """
-import time{beyond}
-before = time.perf_counter()
+import time
+begin = time.perf_counter()
+{others}
+between = time.perf_counter()
 import {module}
-print((time.perf_counter() - before) * 1000)
+end = time.perf_counter()
+print((end - begin) * 1000, (end - between) * 1000)
 """
 
 
@@ -93,7 +96,7 @@ class Environment:
         fixed = ["--constraint", str(self.index.constraints)]
         ours = ["--extra-index-url", self.index.url, "--report", str(report)]
         self.call([*pip, "--quiet", *fixed, *ours, *requirements])
-        self._check_origin(json.loads(report.read_text(encoding="utf-8")))
+        self.check_origin(json.loads(report.read_text(encoding="utf-8")))
 
     def run(self, *arguments: str, cwd: Path, **variables: str) -> str:
         """Run Python in it, and return what was printed."""
@@ -129,7 +132,7 @@ class Environment:
     def contents(self) -> dict[str, str]:
         """Return the distributions that are installed, with their versions."""
         found: dict[str, str] = json.loads(self.run("-c", LIST, cwd=self.home))
-        return {normalized(name): version for name, version in sorted(found.items())}
+        return dict(sorted((normalized(name), found[name]) for name in found))
 
     def check_contents(self, layer: Layer) -> dict[str, str]:
         """Refuse an environment that lacks something, or has what it does not need."""
@@ -147,16 +150,18 @@ class Environment:
             raise ConsumerError(self.layer, message)
         return found
 
-    def import_ms(self, module: str, *, beyond: Sequence[str] = ()) -> float:
+    def import_ms(self, layer: Layer) -> tuple[float, float]:
         """
-        Return how long an import takes, in milliseconds.
+        Return how long an import takes with all that it needs, and how long ours take.
 
-        It is the shortest of several, each in a process of its own: whatever else the
-        machine does only adds to it.
+        In milliseconds, and the shortest of several, each in a process of its own:
+        whatever else the machine does only adds to it.
         """
-        before = "".join(f", {each}" for each in beyond)
-        code = TIME.format(beyond=before, module=module)
-        return min(float(self.run("-c", code, cwd=self.home)) for _ in range(IMPORTS))
+        others = "\n".join(f"import {each}" for each in layer.others)
+        code = TIME.format(others=others, module=layer.module)
+        said = [self.run("-c", code, cwd=self.home).split() for _ in range(IMPORTS)]
+        whole, ours = zip(*(map(float, times) for times in said), strict=True)
+        return min(whole), min(ours)
 
     def size_mb(self) -> float:
         """Return how much space everything takes that was installed."""
@@ -164,7 +169,7 @@ class Environment:
         sizes = (file.stat().st_size for file in packages.rglob("*") if file.is_file())
         return sum(sizes) / 1_000_000
 
-    def _check_origin(self, report: dict[str, Any]) -> None:
+    def check_origin(self, report: dict[str, Any]) -> None:
         """Check that ours came from our index, byte for byte as they were built."""
         ours = {one.name: one for one in self.index.distributions}
         for item in report["install"]:

@@ -19,7 +19,7 @@ class Layer:
         name: how the reports call it.
         requirements: what somebody would give to `pip install`.
         module: what is imported and measured.
-        beyond: what is imported before a second measurement, to see what ours adds.
+        others: what it imports of others, to be measured apart.
         needs: every distribution that ours require, or the requirements name, and what
             for. All of them must be there.
         brings: what those bring along. One that is there no longer does no harm; one
@@ -29,7 +29,7 @@ class Layer:
     name: str
     requirements: tuple[str, ...]
     module: str
-    beyond: tuple[str, ...]
+    others: tuple[str, ...]
     needs: Mapping[str, str]
     brings: Mapping[str, str]
 
@@ -90,7 +90,7 @@ CORE = Layer(
     "core",
     ("runledger-core",),
     "runledger_core",
-    (),
+    ("attrs",),
     _CORE,
     _CORE_BRINGS,
 )
@@ -106,7 +106,7 @@ RUNTIME = Layer(
     "runtime",
     ("runledger-runtime", "psycopg[binary]"),
     "runledger_runtime",
-    ("psycopg", "psycopg_pool", "trio", "cattrs"),
+    ("attrs", "psycopg", "psycopg_pool", "trio", "cattrs"),
     {**POSTGRES.needs, **_RUNTIME},
     {**POSTGRES.brings, **_RUNTIME_BRINGS},
 )

@@ -67,7 +67,7 @@ class Found:
     layer: Layer
     contents: dict[str, str]
     import_ms: float
-    beyond_ms: float
+    ours_ms: float
     size_mb: float
 
 
@@ -134,8 +134,7 @@ def look_at(layer: Layer, environment: Environment) -> Found:
     return Found(
         layer,
         contents,
-        environment.import_ms(layer.module),
-        environment.import_ms(layer.module, beyond=layer.beyond),
+        *environment.import_ms(layer),
         environment.size_mb(),
     )
 
@@ -234,7 +233,7 @@ def print_table(found: list[Found]) -> None:
     for one in found:
         print(
             f"{one.layer.name:24}{len(one.contents):13}{one.import_ms:11.0f}"
-            f"{one.beyond_ms:12.0f}{one.size_mb:7.1f}"
+            f"{one.ours_ms:12.0f}{one.size_mb:7.1f}"
         )
         names = textwrap.wrap(", ".join(one.contents), WIDTH - 4)
         print(textwrap.indent("\n".join(names), "    "))
