@@ -91,9 +91,10 @@ class Environment:
         """Install as the user's pip does, with our index as one more."""
         pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install"]
         report = self.home / "pip-report.json"
-        # The versions are fixed, so that no other release can be newer. Nothing but
-        # the sums can tell that it is these files that came.
-        fixed = ["--constraint", str(self.index.constraints)]
+        # Compiling everything takes a third of the time; the first import writes the
+        # bytecode of what is used. The versions are fixed, so that no other release
+        # can be newer; that it is these files that came, only their sums can tell.
+        fixed = ["--no-compile", "--constraint", str(self.index.constraints)]
         ours = ["--extra-index-url", self.index.url, "--report", str(report)]
         self.call([*pip, "--quiet", *fixed, *ours, *requirements])
         self.check_origin(json.loads(report.read_text(encoding="utf-8")))
