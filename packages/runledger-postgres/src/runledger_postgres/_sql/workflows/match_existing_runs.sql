@@ -1,34 +1,13 @@
--- Find the run that owns a key and compare the stored request with ours.
+-- Find the runs that own these keys and compare the stored requests with ours.
 --
 -- The comparison is jsonb equality, here in the database, so that 1.0 equals 1 and the
 -- order of keys does not matter. Only the names of what differs leave it: fields of the
 -- request, and the first of the steps that are not the same.
 -- Two lookups, because NULL-safe equality cannot use the partial unique indexes.
--- Locks the run FOR KEY SHARE: retries run side by side, a purge waits, and the run moves
+-- Locks the runs FOR KEY SHARE: retries run side by side, a purge waits, and the runs move
 -- on meanwhile.
-WITH request AS MATERIALIZED (
-    SELECT %(snapshot)s::jsonb AS snapshot
-),
-owner AS MATERIALIZED (
-    SELECT COALESCE(
-        (
-            SELECT id
-            FROM workflow_runs
-            WHERE %(organization_id)s::uuid IS NULL
-              AND organization_id IS NULL
-              AND workflow_type = %(workflow_type)s
-              AND idempotency_key = %(idempotency_key)s
-        ),
-        (
-            SELECT id
-            FROM workflow_runs
-            WHERE organization_id = %(organization_id)s::uuid
-              AND workflow_type = %(workflow_type)s
-              AND idempotency_key = %(idempotency_key)s
-        )
-    ) AS id
-)
 SELECT
+    q.position,
     r.id, r.workflow_type, r.organization_id, r.status::text AS status,
     r.status_reason, r.idempotency_key, r.metadata, r.fail_fast, r.result_step_key,
     r.result, r.step_count, r.ended_step_count, r.enqueued_step_count,
@@ -51,7 +30,32 @@ SELECT
         ORDER BY 1
         LIMIT %(shown_steps)s
     ) AS differing_steps
-FROM request AS q
-CROSS JOIN owner AS o
-JOIN workflow_runs AS r ON r.id = o.id
+FROM unnest(
+    %(positions)s::bigint[],
+    %(workflow_types)s::text[],
+    %(organization_ids)s::uuid[],
+    %(idempotency_keys)s::text[],
+    %(snapshots)s::text[]::jsonb[]
+) AS q (position, workflow_type, organization_id, idempotency_key, snapshot)
+JOIN LATERAL (
+    SELECT COALESCE(
+        (
+            SELECT g.id
+            FROM workflow_runs AS g
+            WHERE q.organization_id IS NULL
+              AND g.organization_id IS NULL
+              AND g.workflow_type = q.workflow_type
+              AND g.idempotency_key = q.idempotency_key
+        ),
+        (
+            SELECT o.id
+            FROM workflow_runs AS o
+            WHERE o.organization_id = q.organization_id
+              AND o.workflow_type = q.workflow_type
+              AND o.idempotency_key = q.idempotency_key
+        )
+    ) AS id
+) AS owner ON TRUE
+JOIN workflow_runs AS r ON r.id = owner.id
+ORDER BY r.id
 FOR KEY SHARE OF r
