@@ -7,7 +7,6 @@ The commands of this repository: `nox --list` shows them.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -103,12 +102,9 @@ def integration(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """Build the sdists and wheels of all distributions into dist/ and check them."""
     python = dev_environment(session)
+    quiet(session, python, "scripts/artifacts.py", "build")
     dist = ROOT / "dist"
-    shutil.rmtree(dist, ignore_errors=True)
-    for place in DISTRIBUTIONS:
-        # Its default is the sdist, and the wheel from the sdist.
-        quiet(session, python, "-m", "build", "--outdir", str(dist), place)
-    built = sorted(str(file) for file in dist.iterdir())
+    built = sorted(str(file) for file in dist.glob("runledger_*"))
     session.run(python, "-m", "twine", "check", "--strict", *built)
 
 
@@ -148,6 +144,14 @@ def render(session: nox.Session) -> None:
     python = dev_environment(session)
     for script in RENDERERS:
         session.run(python, script, *session.posargs)
+
+
+@nox.session(default=False)
+def consumer(session: nox.Session) -> None:
+    """Install what was built, layer by layer, and use it as its users do."""
+    python = dev_environment(session)
+    script = "scripts/consumer_smoke.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
 
 
 @nox.session(default=False)
