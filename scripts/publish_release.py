@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument(
         "--upload-url",
         metavar="URL",
-        default=os.environ.get("TWINE_REPOSITORY_URL"),
+        default=os.environ.get("TWINE_REPOSITORY_URL") or None,
         help="where it takes uploads; default: TWINE_REPOSITORY_URL, or PyPI",
     )
     parser.add_argument(

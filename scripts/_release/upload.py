@@ -59,7 +59,8 @@ class Uploader:
             message = f"the upload of {file.name} was not answered within {limit}"
             raise ReleaseError(message) from None
         if done.returncode:
-            said = last_lines(done.stdout, 6)
+            # Of a traceback, only the end is meant for people.
+            said = last_lines(done.stdout, 1 if "Traceback" in done.stdout else 6)
             raise ReleaseError(f"the index did not take {file.name}:\n{said}")
 
     def wait_until_installable(self, name: str, version: str, sha256: str) -> None:
@@ -118,6 +119,9 @@ def addresses(index_url: str | None, upload_url: str | None) -> tuple[str, str]:
     """
     if index_url is None and upload_url is None:
         return PUBLIC
+    if "" in {index_url, upload_url}:
+        # To twine it would mean the public index.
+        raise ReleaseError("an empty --index-url or --upload-url names no index")
     for known in (PUBLIC, TEST):
         reading, uploading = (url.rstrip("/") for url in known)
         if index_url in (None, *_forms(reading)) and upload_url in (
