@@ -15,6 +15,7 @@ from .errors import ReleaseError
 from .projects import Artifact, Project, check_untouched
 from .remote import RemoteState
 from .repository import MAIN
+from .upload import UploadError
 from .versions import next_development
 from .workshop import Workshop, development_subject
 
@@ -111,7 +112,9 @@ class Publication:
         lines = [f"published:     {', '.join(published) or 'nothing'}"]
         unclear = [one.name for one in self.artifacts if one.is_unclear]
         if unclear:
-            lines.append(f"unclear:       {', '.join(unclear)}: its upload was cut off")
+            lines.append(
+                f"unclear:       {', '.join(unclear)}: nobody has answered its upload"
+            )
         for project in self.projects:
             if project.is_published:
                 continue
@@ -167,7 +170,8 @@ class Publication:
         one.is_unclear = True
         try:
             self.uploader.upload(one.path)
-        except ReleaseError:
+        except UploadError as error:
+            one.is_unclear = not error.is_refused
             if not self._has_arrived(project, one):
                 raise
             print(f"{one.name} has arrived all the same", flush=True)
@@ -175,12 +179,15 @@ class Publication:
         one.is_published = True
 
     def _has_arrived(self, project: Project, one: Artifact) -> bool:
-        """Ask after a failed upload: its answer may be all that was lost."""
+        """
+        Ask after a failed upload: its answer may be all that was lost.
+
+        That the index does not show it proves nothing, pages come late.
+        """
         try:
             found = self.uploader.index.files(project.name)
         except ReleaseError:
             return False
-        one.is_unclear = False
         return found.get(one.name) == one.sha256
 
     def _tag(self) -> None:

@@ -31,6 +31,14 @@ PIP_PLACES = (
 )
 
 
+class UploadError(ReleaseError):
+    """An upload failed; it may have arrived unless the index has refused it."""
+
+    def __init__(self, message: str, *, is_refused: bool) -> None:
+        super().__init__(message)
+        self.is_refused = is_refused
+
+
 @attrs.frozen
 class Uploader:
     """Uploads to an index, and asks it for what has arrived."""
@@ -57,11 +65,14 @@ class Uploader:
         except subprocess.TimeoutExpired:
             limit = f"{self.upload_timeout_seconds:.0f} s"
             message = f"the upload of {file.name} was not answered within {limit}"
-            raise ReleaseError(message) from None
+            raise UploadError(message, is_refused=False) from None
         if done.returncode:
             # Of a traceback, only the end is meant for people.
             said = last_lines(done.stdout, 1 if "Traceback" in done.stdout else 6)
-            raise ReleaseError(f"the index did not take {file.name}:\n{said}")
+            raise UploadError(
+                f"the index did not take {file.name}:\n{said}",
+                is_refused="HTTPError" in done.stdout,
+            )
 
     def wait_until_installable(self, name: str, version: str, sha256: str) -> None:
         """Return when pip can download the wheel of that digest from the index."""

@@ -19,13 +19,14 @@ class RelayingIndex:
     ``faults`` says what happens to an upload, by its number from 1: ``refuse`` answers
     403, ``drop`` closes the connection, ``hang`` never answers, and ``lose the answer``
     closes the connection when the file has arrived. ``stale_pages`` is how often a page
-    is answered from before the last upload, as by a cache.
+    is answered as it was at first, as by a cache, after ``stale_after`` uploads.
     """
 
     def __init__(self, url):
         self.target = url
         self.faults = {}
         self.stale_pages = 0
+        self.stale_after = 1
         self.uploads = []
         self.pages = {}
         self.has_hung = threading.Event()
@@ -58,12 +59,14 @@ class RelayingIndex:
                 respond(handler, status, content_type, answer)
 
     def give_page(self, handler):
-        if self.uploads and self.stale_pages and handler.path in self.pages:
+        path = handler.path
+        is_late = len(self.uploads) >= self.stale_after and self.stale_pages > 0
+        if is_late and path in self.pages:
             self.stale_pages -= 1
-            respond(handler, *self.pages[handler.path])
+            respond(handler, *self.pages[path])
             return
         page = self.pass_on(handler, None)
-        self.pages[handler.path] = page
+        self.pages.setdefault(path, page)
         respond(handler, *page)
 
     def pass_on(self, handler, body):

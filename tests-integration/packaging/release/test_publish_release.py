@@ -114,7 +114,7 @@ def test_an_interrupted_release_is_continued(release, kill_group):
 
     assert (1, -signal.SIGKILL) == (status, killed)
     assert "publish_release.py: interrupted" in said
-    assert f"unclear:       {sdist}: its upload was cut off" in said
+    assert f"unclear:       {sdist}: nobody has answered its upload" in said
     assert f"not published: {STORAGE} (but {wheel} is)" in said
     assert "" == release.git("tag")
 
@@ -127,13 +127,23 @@ def test_an_interrupted_release_is_continued(release, kill_group):
 def test_an_index_that_loses_answers_and_is_late_gets_every_file_once(release):
     release.put_on_index(CORE, RUNTIME, SUPPORT)
     release.relay.faults = {1: "lose the answer"}
-    release.relay.stale_pages = 1
+    release.relay.stale_pages, release.relay.stale_after = 1, 2
 
     done = release.publish()
 
     assert 0 == done.returncode, done.stderr
     assert 0 == release.relay.stale_pages
     assert release.of(STORAGE) == release.relay.uploads
+
+
+def test_a_file_that_may_have_arrived_is_not_called_unpublished(release):
+    release.put_on_index(CORE, RUNTIME, SUPPORT)
+    release.relay.faults = {1: "lose the answer"}
+    release.relay.stale_pages = 1
+
+    done = release.publish()
+
+    assert_stopped(done, f"unclear:       {release.of(STORAGE)[0]}")
 
 
 def test_an_index_that_never_shows_a_file_is_given_up(release):
