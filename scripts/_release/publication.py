@@ -87,10 +87,15 @@ class Publication:
 
     def run(self) -> None:
         """Upload what is missing, one distribution after the other; tag; push."""
+        # What a later one was uploaded after has been waited for.
+        begun = [
+            any(one.is_published for one in each.artifacts) for each in self.projects
+        ]
         is_complete = all(project.is_published for project in self.projects)
-        for project in self.projects:
+        for number, project in enumerate(self.projects):
             if not is_complete:
-                self._publish(project)
+                is_waited_for = project.is_published and any(begun[number + 1 :])
+                self._publish(project, is_waited_for=is_waited_for)
         self._tag()
         if self.is_tag_pushed:
             return
@@ -153,7 +158,7 @@ class Publication:
                 " What is published cannot be replaced: release another version"
             )
 
-    def _publish(self, project: Project) -> None:
+    def _publish(self, project: Project, *, is_waited_for: bool) -> None:
         """Upload what is missing of a distribution, and wait for it."""
         for one in project.artifacts:
             if one.is_published:
@@ -161,6 +166,8 @@ class Publication:
             else:
                 print(f"uploading {one.name} ...", flush=True)
                 self._upload(project, one)
+        if is_waited_for:
+            return
         print(f"waiting until {project.name} can be installed ...", flush=True)
         self.uploader.wait_until_installable(
             project.name, str(self.version), project.wheel.sha256
