@@ -183,6 +183,14 @@ def render(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def consumer(session: nox.Session) -> None:
+    """Install what was built, layer by layer, and use it as its users do."""
+    python = dev_environment(session)
+    script = "scripts/consumer_smoke.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
 def prepare_release(session: nox.Session) -> None:
     """Prepare a release, X.Y.Z: commit, build, test what was built. Uploads nothing."""
     python = dev_environment(session)

@@ -6,8 +6,8 @@ Build the sdists and wheels of all distributions, and tell whether they are curr
 
 The folder is dist/ unless another is named. Beside the artifacts it holds
 BUILT_FROM.json, which says what they were built from, and SHA256SUMS over all of that:
-whoever uses them can tell that they are the ones that were tested. Why they are built as
-they are stands in docs/design/packaging.md.
+whoever uses them can tell that they are the ones that were tested. Why they are built
+as they are stands in docs/design/packaging.md.
 """
 
 from __future__ import annotations
