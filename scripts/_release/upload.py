@@ -56,6 +56,7 @@ class Uploader:
         try:
             done = subprocess.run(
                 [*command, str(file)],
+                env=os.environ | {"NO_COLOR": "1", "TERM": "dumb"},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -67,8 +68,7 @@ class Uploader:
             message = f"the upload of {file.name} was not answered within {limit}"
             raise UploadError(message, is_refused=False) from None
         if done.returncode:
-            # Of a traceback, only the end is meant for people.
-            said = last_lines(done.stdout, 1 if "Traceback" in done.stdout else 6)
+            said = _reason(done.stdout)
             raise UploadError(
                 f"the index did not take {file.name}:\n{said}",
                 is_refused="HTTPError" in done.stdout,
@@ -119,6 +119,15 @@ class Uploader:
         except subprocess.TimeoutExpired:
             return f"    pip was not answered within {timeout_seconds:.0f} s"
         return last_lines(done.stdout, 4) if done.returncode else None
+
+
+def _reason(output: str) -> str:
+    """Return what is meant for people of what twine has said."""
+    if "Traceback" in output:
+        return last_lines(output, 1)
+    noise = ("Uploading ", "WARNING ")
+    lines = [line for line in output.splitlines() if not line.startswith(noise)]
+    return last_lines("\n".join(lines), 6)
 
 
 def addresses(index_url: str | None, upload_url: str | None) -> tuple[str, str]:

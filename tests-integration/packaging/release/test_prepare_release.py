@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 import shutil
 import tomllib
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[3]
 VERSION = "90.1.0"
 STARTED = re.compile(r"^\[\d/8\] ([\w ]+) \.\.\.$", re.MULTILINE)
 
 
 def add_fragment(clone, name, text="Something.\n"):
     (clone.root / "docs" / "changelog.d" / name).write_text(text)
+
+
+def test_every_fragment_of_this_repository_will_be_seen():
+    """Those with another name are passed over in silence when the changelog is made."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["towncrier"]
+    kinds = "|".join(kind["directory"] for kind in settings["type"])
+    names = {file.name for file in (ROOT / settings["directory"]).iterdir()}
+
+    unseen = {name for name in names if not re.fullmatch(rf"\+.+\.({kinds})\.md", name)}
+
+    assert {"README.md"} == unseen
 
 
 @pytest.mark.parametrize(

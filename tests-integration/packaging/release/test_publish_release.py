@@ -179,7 +179,8 @@ def test_an_index_that_does_not_answer_stops_before_any_upload(release):
 def test_credentials_that_are_refused_are_not_shown(release):
     done = release.publish(TWINE_PASSWORD="wrong staple")  # noqa: S106
 
-    assert_stopped(done, "403", "published:     nothing\n")
+    reason = "did not take runledger_core-90.1.0-py3-none-any.whl:\n    ERROR "
+    assert_stopped(done, reason, "403", "published:     nothing\n")
     assert "staple" not in done.stderr
 
 
