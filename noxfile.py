@@ -193,6 +193,22 @@ def shapes(session: nox.Session) -> None:
     session.run(python, script, *arguments, interrupt_timeout=PATIENCE)
 
 
+@nox.session(default=False)
+def prepare_release(session: nox.Session) -> None:
+    """Prepare a release, X.Y.Z: commit, build, test what was built. Uploads nothing."""
+    python = dev_environment(session)
+    script = "scripts/prepare_release.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def publish_release(session: nox.Session) -> None:
+    """Publish a prepared release, X.Y.Z: upload in order, tag, push."""
+    python = dev_environment(session)
+    script = "scripts/publish_release.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
 def check_style(session: nox.Session, python: str) -> None:
     """Run ruff over everything."""
     session.run(python, "-m", "ruff", "check", "--quiet")
