@@ -81,8 +81,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="runledger-consumer-") as place:
             found = run_all(dist, Path(place))
     except (artifacts.BuildError, ConsumerError) as error:
-        print(f"{error.output}\nconsumer: {error}", file=sys.stderr)
-        return 1
+        return fail(str(error), output=error.output)
+    except (OSError, RuntimeError) as error:
+        # No server for the databases, no local index, no space.
+        return fail(str(error))
+    except KeyboardInterrupt:
+        return fail("interrupted", status=130)
     print_table(found)
     return 0
 
@@ -238,6 +242,13 @@ def print_table(found: list[Found]) -> None:
         names = textwrap.wrap(", ".join(one.contents), WIDTH - 4)
         print(textwrap.indent("\n".join(names), "    "))
     print("consumer: every layer installs alone and works")
+
+
+def fail(message: str, *, output: str = "", status: int = 1) -> int:
+    """Say what was printed, if anything was, and in one sentence what is wrong."""
+    separator = "\n" if output else ""
+    print(f"{output}{separator}consumer: {message}", file=sys.stderr)
+    return status
 
 
 def note(message: str) -> None:

@@ -258,6 +258,20 @@ def test_sleepers_that_somebody_else_is_waking_are_stepped_over(
     assert heard() == ["w1"]
 
 
+def test_a_sleeper_that_is_just_looking_is_woken_all_the_same(
+    connection, sleep, heard, runledger_database
+):
+    sleep("w1")
+
+    with psycopg.connect(runledger_database) as looking:
+        # As its look does, which has not seen what is enqueued now.
+        looking.execute("SELECT FROM job_workers FOR NO KEY UPDATE")
+        enqueue_job(connection, JobEnqueue("mail.send"))
+        first = heard()
+
+    assert first == ["w1"]
+
+
 def test_stricter_isolation_wakes_without_locking(
     connection, sleep, heard, runledger_database
 ):

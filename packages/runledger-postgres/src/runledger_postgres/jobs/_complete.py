@@ -45,7 +45,13 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 @attrs.frozen
 class SettleSuccess:
-    """The attempt under *lease* succeeded."""
+    """
+    The attempt succeeded.
+
+    Args:
+        lease: which attempt.
+        completion: its output, if there is any, and its last progress.
+    """
 
     lease: Lease
     completion: JobCompletion = attrs.field(factory=JobCompletion)
@@ -53,7 +59,14 @@ class SettleSuccess:
 
 @attrs.frozen
 class SettleFailure:
-    """The attempt under *lease* failed; *retry* says when to try again."""
+    """
+    The attempt failed.
+
+    Args:
+        lease: which attempt.
+        failure: how.
+        retry: how long to wait before the next attempt, if there is one.
+    """
 
     lease: Lease
     failure: JobFailure
