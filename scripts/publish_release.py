@@ -48,7 +48,7 @@ def main() -> int:
         metavar="SECONDS",
         type=float,
         default=30.0,
-        help="for an answer of the index; default: 30, ten times that for an upload",
+        help="for an answer of the index; default: 30, five times that for an upload",
     )
     parser.add_argument(
         "--patience",

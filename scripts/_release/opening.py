@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # An upload is large, and the index looks into it before it answers.
-UPLOAD_TIMEOUTS = 10
+UPLOAD_TIMEOUTS = 5
 
 
 @contextlib.contextmanager

@@ -159,7 +159,7 @@ def test_an_index_that_never_shows_a_file_is_given_up(release):
 def test_an_upload_that_is_never_answered_is_given_up(release):
     release.relay.faults = {1: "hang"}
 
-    done = release.publish("--timeout", "0.3")
+    done = release.publish("--timeout", "0.6")
 
     assert_stopped(done, "was not answered within 3 s", "published:     nothing\n")
 
