@@ -83,9 +83,10 @@ class JobsConfig:
             notifications do not arrive, as behind PgBouncer in transaction mode, the
             worker says so once and polls. ``JOBS_WAKEUP``: ``notify`` or ``poll``.
         poll_interval_ms: how long an idle worker waits before it looks for work
-            again, give or take a quarter. ``JOBS_POLL_INTERVAL_MS``.
-        idle_poll_max_ms: to what the poll interval grows, doubling, while the worker
-            stays idle and notifications arrive. ``JOBS_IDLE_POLL_MAX_MS``.
+            again, give or take a quarter, where notifications do not arrive.
+            ``JOBS_POLL_INTERVAL_MS``.
+        idle_poll_max_ms: to what the pause grows, doubling from 20 ms, while the
+            worker stays idle and notifications arrive. ``JOBS_IDLE_POLL_MAX_MS``.
         claim_batch_size: the most jobs one claim takes, 1 to 1000.
             ``JOBS_CLAIM_BATCH_SIZE``.
         lease_ttl_seconds: how long a claim lasts unless it is renewed, which happens
