@@ -7,7 +7,6 @@ The commands of this repository: `nox --list` shows them.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -34,6 +33,7 @@ IMPORTS = [Path(place).name.replace("-", "_") for place in DISTRIBUTIONS]
 # Each writes one page of docs/ from tables in code.
 RENDERERS = (
     "scripts/render_audit.py",
+    "scripts/render_configuration.py",
     "scripts/render_error_codes.py",
     "scripts/render_states.py",
 )
@@ -50,6 +50,7 @@ def test(session: nox.Session) -> None:
     check_types(session, python)
     check_layers(session, python)
     check_generated(session, python)
+    check_site(session)
     # Two workers: most tests wait for PostgreSQL, which then has something to do.
     run_pytest(session, python, "-n", "2", *session.posargs)
 
@@ -101,12 +102,9 @@ def integration(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """Build the sdists and wheels of all distributions into dist/ and check them."""
     python = dev_environment(session)
+    quiet(session, python, "scripts/artifacts.py", "build")
     dist = ROOT / "dist"
-    shutil.rmtree(dist, ignore_errors=True)
-    for place in DISTRIBUTIONS:
-        # Its default is the sdist, and the wheel from the sdist.
-        quiet(session, python, "-m", "build", "--outdir", str(dist), place)
-    built = sorted(str(file) for file in dist.iterdir())
+    built = sorted(str(file) for file in dist.glob("runledger_*"))
     session.run(python, "-m", "twine", "check", "--strict", *built)
 
 
@@ -118,35 +116,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def bench(session: nox.Session) -> None:
-    """Measure the storage layer beside bare SQL, on a durable server of its own."""
+def format(session: nox.Session) -> None:  # noqa: A001 - what everybody calls it
+    """Mend style and formatting with ruff: of the files that are named, or of all."""
     python = dev_environment(session)
-    script = "tests-integration/benchmarks/storage_rates.py"
-    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
-
-
-@nox.session(default=False)
-def bench_workflows(session: nox.Session) -> None:
-    """Measure workflows beside as many plain jobs, on a durable server of their own."""
-    python = dev_environment(session)
-    script = "tests-integration/benchmarks/workflow_rates.py"
-    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
-
-
-@nox.session(default=False)
-def bench_worker(session: nox.Session) -> None:
-    """Measure how soon a worker starts a job, what it costs idle, and its memory."""
-    python = dev_environment(session)
-    script = "tests-integration/benchmarks/worker_costs.py"
-    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
-
-
-@nox.session(default=False)
-def shapes(session: nox.Session) -> None:
-    """Run published workflow shapes of up to 10,000 steps to their end."""
-    python = environment(session, "shapes")
-    script = "tests-integration/benchmarks/published_shapes.py"
-    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+    files = ["--quiet", "--force-exclude", *(session.posargs or ["."])]
+    session.run(python, "-m", "ruff", "check", "--fix-only", *files)
+    session.run(python, "-m", "ruff", "format", *files)
+    session.run(python, "-m", "ruff", "check", *files)
 
 
 @nox.session(default=False)
@@ -168,6 +144,69 @@ def render(session: nox.Session) -> None:
     python = dev_environment(session)
     for script in RENDERERS:
         session.run(python, script, *session.posargs)
+
+
+@nox.session(default=False)
+def consumer(session: nox.Session) -> None:
+    """Install what was built, layer by layer, and use it as its users do."""
+    python = dev_environment(session)
+    script = "scripts/consumer_smoke.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def changelog(session: nox.Session) -> None:
+    """Show what the changelog would say of a release made now."""
+    python = dev_environment(session)
+    draft = ["build", "--draft", "--version", "(the next)"]
+    session.run(python, "-m", "towncrier", *draft)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site, and print the path of its first page."""
+    session.run(environment(session, "docs"), "scripts/build_docs.py", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run scenarios of the benchmark suite: -- [scenario ...] [--quick] [--out DIR]."""
+    python = environment(session, "bench")
+    script = "tests-integration/benchmarks/bench.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def bench_peers(session: nox.Session) -> None:
+    """Compare with pinned peers in turn: -- [scenario ...] [--peer NAME] [--quick]."""
+    python = environment(session, "bench")
+    script = "tests-integration/benchmarks/bench_peers.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def shapes(session: nox.Session) -> None:
+    """Run published workflow shapes of up to 10,000 steps to their end."""
+    python = environment(session, "shapes")
+    script = "tests-integration/benchmarks/bench.py"
+    arguments = ("shapes", *session.posargs)
+    session.run(python, script, *arguments, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def prepare_release(session: nox.Session) -> None:
+    """Prepare a release, X.Y.Z: commit, build, test what was built. Uploads nothing."""
+    python = dev_environment(session)
+    script = "scripts/prepare_release.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
+
+
+@nox.session(default=False)
+def publish_release(session: nox.Session) -> None:
+    """Publish a prepared release, X.Y.Z: upload in order, tag, push."""
+    python = dev_environment(session)
+    script = "scripts/publish_release.py"
+    session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
 
 
 def check_style(session: nox.Session, python: str) -> None:
@@ -199,6 +238,12 @@ def check_generated(session: nox.Session, python: str) -> None:
     session.run(python, "scripts/lock_statements.py", "--check-offline")
     for script in RENDERERS:
         session.run(python, script, "--check")
+
+
+def check_site(session: nox.Session) -> None:
+    """Read all pages of the documentation, and follow their links."""
+    python = environment(session, "docs")
+    session.run(python, "scripts/build_docs.py", "--check")
 
 
 def run_pytest(session: nox.Session, python: str, *arguments: str) -> None:

@@ -4,10 +4,11 @@ Set up the development environment and run one nox session in it.
     python3 scripts/dev.py demo
     python3 scripts/dev.py test
     python3 scripts/dev.py SESSION [arguments of the session]
+    python3 scripts/dev.py doctor
 
 Needs Python 3.11 or newer and a way to a package index, nothing else. The first call
 makes .venv and installs nox there; later calls find it and start at once. Without a
-session it lists them.
+session it lists them. `doctor` installs nothing: it tells what the machine lacks.
 """
 
 # No "from __future__ import annotations" and no newer syntax: a Python that is too old
@@ -46,19 +47,28 @@ def main(arguments: "list[str]") -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         print(str(__doc__).strip())
         return 0
+    if arguments[:1] == ["doctor"]:
+        return run_doctor()
     try:
         check_python()
         with one_at_a_time():
             set_up()
-    except SetUpError as error:
-        return fail(str(error))
     except PermissionError as error:
         return fail(f"no permission for {error.filename}: another user's checkout?")
-    except OSError as error:
+    except (SetUpError, OSError) as error:
         return fail(str(error))
     except KeyboardInterrupt:
         return fail("interrupted", status=130)
     return run_nox(arguments)
+
+
+def run_doctor() -> int:
+    """Look at the machine, before anything else is tried on it."""
+    # Beside this file, wherever it was started from.
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import doctor  # noqa: PLC0415 - nobody else needs it
+
+    return int(doctor.main())
 
 
 def check_python() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import importlib
 import os
 import shutil
 import subprocess
@@ -127,32 +127,38 @@ def pristine(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def sdist_of(pristine, tmp_path_factory):
-    """Build the sdist of a distribution, once."""
-    folder = tmp_path_factory.mktemp("sdists")
-
-    @functools.cache
-    def build_sdist(distribution):
-        built = build(pristine.project(distribution), "sdist", folder)
-        assert built.artifact is not None, built.output
-        return built.artifact
-
-    return build_sdist
+def load_script():
+    """Import a script of the repository; they are neighbours of each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "scripts"))
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")
-def wheel_of(sdist_of, tmp_path_factory):
-    """Build the wheel of a distribution from its sdist, as installers do, once."""
-    folder = tmp_path_factory.mktemp("wheels")
+def artifacts(load_script):
+    return load_script("artifacts")
 
-    @functools.cache
-    def build_wheel(distribution):
-        project = unpack(sdist_of(distribution), folder / distribution)
-        built = build(project, "wheel", folder)
-        assert built.artifact is not None, built.output
-        return built.artifact
 
-    return build_wheel
+@pytest.fixture(scope="session")
+def dist(artifacts, pristine, tmp_path_factory):
+    """What `nox -s build` makes, which no test changes."""
+    folder = tmp_path_factory.mktemp("built") / "dist"
+    artifacts.build(folder, root=pristine.root)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sdist_of(artifacts, pristine, dist):
+    """Find the sdist of a distribution."""
+    names = {one.name: one.sdist for one in artifacts.distributions(pristine.root)}
+    return lambda distribution: dist / names[distribution]
+
+
+@pytest.fixture(scope="session")
+def wheel_of(artifacts, pristine, dist):
+    """Find the wheel of a distribution, which was built from its sdist."""
+    names = {one.name: one.wheel for one in artifacts.distributions(pristine.root)}
+    return lambda distribution: dist / names[distribution]
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "dev.py"
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SCRIPT = SCRIPTS / "dev.py"
 RUN = "import runpy, sys; sys.argv = sys.argv[1:]; "
 RUN += "runpy.run_path(sys.argv[0], run_name='__main__')"
 
@@ -55,8 +56,11 @@ def set_up(checkout):
     script["STAMP"].write_text(stamp)
 
 
-def test_the_script_can_be_read_by_a_python_that_is_too_old():
-    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 6))
+@pytest.mark.parametrize(
+    "script", [SCRIPT, *sorted(SCRIPTS.glob("doctor*.py"))], ids=lambda each: each.stem
+)
+def test_the_script_can_be_read_by_a_python_that_is_too_old(script):
+    tree = ast.parse(script.read_text(), feature_version=(3, 6))
 
     imported = {node.module for node in ast.walk(tree) if hasattr(node, "module")}
     assert "__future__" not in imported

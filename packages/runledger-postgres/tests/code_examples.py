@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -47,8 +46,6 @@ from runledger_postgres._steps import one, script
 from runledger_postgres.schema._inspect import inspect_schema
 
 MAIL = "mail.send"
-NAN = float("nan")
-NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  refused, that is the point
 REQUEST = JobEnqueue(MAIL)
 KEYED = JobEnqueue(MAIL, idempotency_key="k")
 DISABLED = JobDefinition(MAIL, is_enabled=False)

@@ -63,7 +63,8 @@ def test_a_server_that_does_not_answer_is_named_and_its_password_is_not(raises_c
         enqueue_job(pool, REQUEST)
 
     assert isinstance(caught.value, DatabaseConnectionError)
-    assert "hidden" not in f"{caught.value} {caught.value!r}"
+    told = f"{caught.value} {caught.value!r} {caught.value.internal_message()}"
+    assert "hidden" not in told
 
 
 @pytest.mark.usefixtures("quiet_pool_log")
@@ -133,7 +134,9 @@ def test_a_commit_that_the_server_refuses_is_an_ordinary_failure(
     assert job_count(connection) == 0
 
 
-def test_an_error_keeps_the_drivers_words_for_the_log_only(run, define, connection):
+def test_an_error_keeps_the_servers_words_for_the_log_and_the_row_to_itself(
+    run, define, connection
+):
     define()
     connection.execute(
         "ALTER TABLE job_queue ADD CONSTRAINT no_secrets"
@@ -146,9 +149,11 @@ def test_an_error_keeps_the_drivers_words_for_the_log_only(run, define, connecti
 
     assert (error.code, error.sqlstate) == ("db.business_rule_violation", "23514")
     assert error.constraint == "no_secrets"
-    assert "rosebud" in error.internal_message()
-    assert "rosebud" not in f"{error} {error!r} {error.client_message}"
+    assert "no_secrets" not in f"{error} {error!r} {error.client_message}"
+    assert 'violates check constraint "no_secrets"' in error.internal_message()
+    assert "rosebud" not in error.internal_message()
     assert isinstance(error.__cause__, psycopg.errors.CheckViolation)
+    assert "rosebud" in str(error.__cause__)
 
 
 @pytest.mark.parametrize(

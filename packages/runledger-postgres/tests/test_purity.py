@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,26 @@ def test_an_operation_never_catches_what_unwinds_it(path):
     }
 
     assert not caught & {"everything", "BaseException", "GeneratorExit"}
+
+
+OPERATIONS = {
+    name: inspect.signature(getattr(runledger_postgres, name).steps).parameters
+    for name in runledger_postgres.__all__
+    if hasattr(getattr(runledger_postgres, name), "steps")
+}
+SOMEBODYS = re.compile(r"(append|cancel|count|explain|get|list|requeue|retry)_")
+# What belongs to nobody in particular.
+OPERATORS = re.compile(r"definition|runtime_config|job_schedule")
+
+
+def test_whoever_touches_jobs_or_runs_says_whose():
+    without = {name for name, found in OPERATIONS.items() if "scope" not in found}
+    scopes = [found["scope"] for found in OPERATIONS.values() if "scope" in found]
+
+    assert [
+        name
+        for name in sorted(without)
+        if SOMEBODYS.match(name) and not OPERATORS.search(name)
+    ] == []
+    assert {scope.kind for scope in scopes} == {inspect.Parameter.KEYWORD_ONLY}
+    assert {scope.default for scope in scopes} == {inspect.Parameter.empty}

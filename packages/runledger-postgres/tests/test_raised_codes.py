@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from runledger_core import (
-    JobCompletion,
-    JobDefinition,
     JobEnqueue,
-    JobFailure,
     JobSchedule,
-    Organization,
-    RetryPolicy,
-    preview_schedule,
 )
 from runledger_core.codes import CODES, CodeKind
-from runledger_core.migrations import load_migrations
 from runledger_postgres import (
     enqueue_job,
     ensure_schema_compatible_after_idempotency_cutover,
@@ -32,10 +24,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def load_examples() -> ModuleType:
-    """Import the file beside this one, which belongs to no package."""
-    path = Path(__file__).with_name("code_examples.py")
-    spec = importlib.util.spec_from_file_location("code_examples", path)
+def load_examples(name: str) -> ModuleType:
+    """Import a file beside this one, which belongs to no package."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -43,61 +35,19 @@ def load_examples() -> ModuleType:
     return module
 
 
-STORAGE = load_examples().STORAGE
-AREAS = {"db", "identifier", "job", "job_definition", "job_schedule", "retry", "schema"}
+VALUES = load_examples("value_code_examples").VALUES
+STORAGE = load_examples("code_examples").STORAGE
+STORAGE |= load_examples("workflow_code_examples").STORAGE
+# The runtime's own are not raised from here.
+AREAS = {code.partition(".")[0] for code in CODES} - {"catalog", "config", "runtime"}
 RAISED = {
     code
     for code, entry in CODES.items()
     if code.partition(".")[0] in AREAS and entry.kind is not CodeKind.STORED
 }
 MAIL = "mail.send"
-NAN = float("nan")
-NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  refused, that is the point
 
-# What a value of core refuses, before there is any database.
-PURE: dict[str, Any] = {
-    "identifier.blank": lambda: JobEnqueue(""),
-    "identifier.invalid_text": lambda: JobEnqueue("mail\0"),
-    "identifier.invalid_uuid": lambda: Organization("ada"),
-    "identifier.padded": lambda: JobEnqueue(" mail"),
-    "identifier.too_long": lambda: JobEnqueue("m" * 513),
-    "job.checkpoint_not_json": lambda: JobCompletion().with_checkpoint(NAN),
-    "job.invalid_completion_progress": lambda: JobCompletion().progress(2, 1),
-    "job.invalid_failure_kind": lambda: JobFailure("SAD", "code", "message"),
-    "job.invalid_max_attempts": lambda: JobEnqueue(MAIL, max_attempts=0),
-    "job.invalid_next_run_at": lambda: JobEnqueue(MAIL, next_run_at=NAIVE),
-    "job.invalid_priority": lambda: JobEnqueue(MAIL, priority=2**31),
-    "job.invalid_retry_timing": lambda: JobFailure.retryable("c", "m").retry_not_before(
-        timedelta(days=99)
-    ),
-    "job.invalid_timeout": lambda: JobEnqueue(MAIL, timeout_seconds=0),
-    "job.invalid_trace_context": lambda: JobEnqueue(MAIL, trace_context={"a": 1}),
-    "job.output_not_json": lambda: JobCompletion.with_output(NAN),
-    "job.payload_not_json": lambda: JobEnqueue(MAIL, NAN),
-    "job_definition.invalid_max_attempts": lambda: JobDefinition(MAIL, max_attempts=0),
-    "job_definition.invalid_priority": lambda: JobDefinition(MAIL, priority=2**31),
-    "job_definition.invalid_timeout": lambda: JobDefinition(MAIL, timeout_seconds=0),
-    "job_definition.invalid_version": lambda: JobDefinition(MAIL, version=0),
-    "job_schedule.invalid_cron": lambda: JobSchedule("s", MAIL, "at noon"),
-    "job_schedule.invalid_fire_time": lambda: JobSchedule(
-        "s", MAIL, "* * * * *", next_fire_at=NAIVE
-    ),
-    "job_schedule.invalid_jitter": lambda: JobSchedule(
-        "s", MAIL, "* * * * *", max_jitter_seconds=-1
-    ),
-    "job_schedule.invalid_misfire_limit": lambda: JobSchedule(
-        "s", MAIL, "* * * * *", misfire_limit=0
-    ),
-    "job_schedule.invalid_name": lambda: JobSchedule(" s", MAIL, "* * * * *"),
-    "job_schedule.invalid_policy": lambda: JobSchedule(
-        "s", MAIL, "* * * * *", misfire_policy="TWICE"
-    ),
-    "job_schedule.invalid_preview_count": lambda: preview_schedule("* * * * *", 0),
-    "retry.invalid_policy": lambda: RetryPolicy(base_seconds=-1),
-    "schema.vendored_set_invalid": lambda: load_migrations("runledger_nothing"),
-}
-
-# Codes of other issues, and codes that nothing can raise.
+# Codes that nothing can raise, or not from here.
 UNRAISED = {
     "db.transaction_begin_failed": (
         "psycopg begins with the first statement: what fails there is the connection"
@@ -110,6 +60,23 @@ UNRAISED = {
     ),
     "job.invalid_retry_delay": "delays come from a RetryPolicy, which has checked them",
     "schema.layer_skew": "the runtime compares the layers when it starts",
+    "workflow.external_gate_downgrade_blocked": "migrations are never taken back",
+    "workflow.external_step_invalid_terminal_status": (
+        "GateSucceeded, GateFailed and GateCanceled have no other status"
+    ),
+    "workflow.external_step_output_invalid_status": "only GateSucceeded has an output",
+    "workflow.handle_storage_error": (
+        "the database must go away between two looks: test_result_wait.py"
+    ),
+    "workflow.invalid_dag_dependency_count_overflow": (
+        "it takes 2**31 dependencies, and a step names each other step once"
+    ),
+    "workflow.linkage_symmetry_trigger_table_invalid": (
+        "steps and jobs have one link, so there are no such triggers"
+    ),
+    "workflow.linkage_symmetry_violation": (
+        "steps and jobs have one link, which cannot contradict itself"
+    ),
 }
 
 LEGACY_ROW = """
@@ -187,16 +154,16 @@ def host(runledger_database, connection, define, claim) -> Any:
 
 
 def test_each_code_has_an_example_or_a_reason():
-    shown = PURE.keys() | STORAGE.keys() | SCHEMA.keys()
+    shown = VALUES.keys() | STORAGE.keys() | SCHEMA.keys()
 
     assert shown | UNRAISED.keys() == RAISED
     assert not shown & UNRAISED.keys()
 
 
-@pytest.mark.parametrize("code", PURE)
+@pytest.mark.parametrize("code", VALUES)
 def test_a_value_that_cannot_be_is_refused(code, raises_code):
     with raises_code(code):
-        PURE[code]()
+        VALUES[code]()
 
 
 @pytest.mark.db

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import attrs
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -28,17 +29,29 @@ def held():
 
 
 @pytest.fixture
-def completer(ledger, held, lifecycle):
-    return Completer(ledger, held, lifecycle, timeout_seconds=30)
+def told():
+    """Gets an entry whenever jobs may have been put into the queue."""
+    return []
+
+
+@pytest.fixture
+def completer(ledger, held, lifecycle, told):
+    return Completer(
+        ledger,
+        held,
+        lifecycle,
+        on_queued=lambda: told.append("queued"),
+        timeout_seconds=30,
+    )
 
 
 @pytest.fixture
 def put(ledger, held, completer):
     """Hand in the success of a job that has just ended."""
 
-    def put(lease_until=1e9):
+    def put(lease_until=1e9, step=None):
         ledger.add()
-        fake = ledger.due.popleft()
+        fake = attrs.evolve(ledger.due.popleft(), step=step)
         ledger.held.add(fake.lease)
         job = HeldJob(fake, lease_until)
         held.add(job)
@@ -47,6 +60,19 @@ def put(ledger, held, completer):
         return job
 
     return put
+
+
+async def test_a_step_that_ended_may_have_queued_the_next(completer, put, told):
+    put()
+    await completer.one_pass()
+    before = list(told)
+    put()
+    put(step=object())
+    put(step=object())
+    await completer.one_pass()
+
+    assert [] == before
+    assert ["queued"] == told
 
 
 async def test_all_that_waits_is_settled_together(completer, ledger, held, put):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import psycopg
 import pytest
 import trio
@@ -162,6 +164,22 @@ async def test_an_address_that_does_not_answer_fails_at_once_with_its_reason(
 
     assert "refused" in caught.value.internal_message()
     assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://ada:hun%ter2@db/shop", "postgres:hun%ter2@db"]
+)
+async def test_the_password_of_an_address_that_cannot_be_read_is_not_told(
+    address, raises_code
+):
+    pool = ConnectionPool(address, open=False)
+
+    with raises_code("db.connection_failed") as caught:
+        await PostgresLedger(pool).check(timeout_seconds=30)
+
+    assert "no connection string" in caught.value.internal_message()
+    told = "".join(traceback.format_exception(caught.value))
+    assert "hun%ter2" not in caught.value.internal_message() + told
 
 
 async def test_distributions_that_do_not_belong_together_are_named(

@@ -106,7 +106,7 @@ async def test_it_falls_asleep_and_looks_once_more(working, notifying, clock):
         notifying.add()
         notifying.wake()
         before = len(notifying.calls["fall_asleep"])
-        await trio.sleep(0.1)
+        await trio.sleep(0.015)
 
         assert 2 == len(notifying.calls["fall_asleep"]) - before
 

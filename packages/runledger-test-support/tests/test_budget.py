@@ -6,8 +6,11 @@ import threading
 
 import pytest
 
-from runledger_test_support import TestSupportError
-from runledger_test_support._budget import ConnectionBudget
+from runledger_test_support import (
+    TestSupportError,
+    acquire_test_db_connection_budget,
+)
+from runledger_test_support._budget import ConnectionBudget, process_budget
 
 
 def test_a_reservation_takes_all_its_permits_and_gives_them_back_once():
@@ -19,6 +22,22 @@ def test_a_reservation_takes_all_its_permits_and_gives_them_back_once():
     reservation.release()
     reservation.release()
     assert budget.free == 10
+
+
+def test_a_test_takes_permits_for_connections_of_its_own():
+    free = process_budget().free
+
+    with acquire_test_db_connection_budget(2):
+        assert process_budget().free == free - 2
+
+    assert process_budget().free == free
+
+
+def test_less_than_one_permit_is_refused():
+    with pytest.raises(TestSupportError) as caught:
+        acquire_test_db_connection_budget(0)
+
+    assert caught.value.code == "test_support.invalid_argument"
 
 
 def test_more_than_the_whole_budget_is_refused_at_once():

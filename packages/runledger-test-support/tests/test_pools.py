@@ -9,8 +9,10 @@ import pytest
 from psycopg import errors
 
 from runledger_test_support import (
+    TestSupportError,
     setup_ephemeral_async_pool,
     setup_ephemeral_pool,
+    setup_ephemeral_pool_with_untracked_migrations,
     setup_unmigrated_ephemeral_pool,
     teardown_ephemeral_async_pool,
     teardown_ephemeral_pool,
@@ -45,6 +47,38 @@ def test_a_pool_is_a_context_manager():
 
     assert ephemeral.pool.closed
     assert_gone(ephemeral.database.dsn)
+
+
+def test_a_pool_on_a_schema_of_plain_files(tmp_path):
+    first, second = tmp_path / "z.sql", tmp_path / "a.sql"
+    first.write_text("CREATE TABLE orders (id int); CREATE TABLE notes (id int);")
+    second.write_text("ALTER TABLE orders ADD COLUMN total int;")
+
+    with (
+        setup_ephemeral_pool_with_untracked_migrations(
+            "plain", [first, second], 2
+        ) as ephemeral,
+        ephemeral.pool.connection() as connection,
+    ):
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.columns"
+            " WHERE table_schema = 'public' ORDER BY 1"
+        ).fetchall()
+
+    assert tables == [("notes",), ("orders",), ("orders",)]
+    assert_gone(ephemeral.database.dsn)
+
+
+def test_a_plain_file_that_fails_is_named_and_leaves_no_database(tmp_path):
+    file = tmp_path / "broken.sql"
+    file.write_text("CREATE TABLE orders (id nonsense);")
+    free = process_budget().free
+
+    with pytest.raises(TestSupportError, match=r"broken\.sql") as caught:
+        setup_ephemeral_pool_with_untracked_migrations("plain", [file])
+
+    assert caught.value.code == "test_support.migration_failed"
+    assert process_budget().free == free
 
 
 def test_teardown_ends_sessions_that_a_test_forgot():

@@ -16,6 +16,12 @@ class Lease:
     expiry lies ahead on the database's clock. Nothing is checked here: leases are
     made by the thousand each second from what the database answered, and one that
     is not true is refused there.
+
+    Args:
+        job_id: the job.
+        run_number: which run of it, counted from 1.
+        attempt: which attempt of the run, counted from 1.
+        worker_id: who claimed it.
     """
 
     job_id: UUID

@@ -29,6 +29,9 @@ class Organization:
     """
     Only the rows of one organization.
 
+    Args:
+        id: the organization's.
+
     Raises:
         ValidationError: ``identifier.invalid_uuid``.
     """

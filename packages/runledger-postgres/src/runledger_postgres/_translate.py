@@ -39,6 +39,9 @@ _BY_SQLSTATE: Final = {
     "42P01": "db.schema_missing",
 }
 
+_QUOTING_CLASSES: Final = ("22", "23")
+"""Data exceptions and broken constraints: the server's detail quotes the whole row."""
+
 _CONNECTION_CLASSES: Final = ("08", "57P")
 """Connection exceptions, and a server that stops: the session is gone."""
 
@@ -89,4 +92,7 @@ def _is_connection_loss(error: psycopg.Error) -> bool:
 
 
 def _driver_text(error: psycopg.Error) -> str:
-    return f"{type(error).__name__}: {error}"
+    """Return the server's words for a log, without the row that it quotes."""
+    sentence = error.diag.message_primary
+    is_quoting = (error.sqlstate or "").startswith(_QUOTING_CLASSES)
+    return f"{type(error).__name__}: {sentence if sentence and is_quoting else error}"

@@ -13,7 +13,8 @@ The errors of the storage layer.
         └── MigrationError          ... and a migration could not mend it
 
 ``str()`` and ``repr()`` are safe to show: they never hold payloads, keys or the
-server's words. ``internal_message()`` and ``__cause__`` do, for the host's log.
+server's words. ``internal_message()`` adds the server's sentence, for the host's log.
+``__cause__``, the driver's error, also has the server's detail, which quotes the row.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ __all__ = [
     "JobRuntimeConfigRecord",
     "JobSummary",
     "KeyedJobPayload",
+    "PayloadUpdate",
     "ReapReport",
     "ReapedLease",
     "ReleasedClaim",
@@ -324,6 +325,23 @@ class KeyedJobPayload:
     status: JobStatus = attrs.field(converter=JobStatus)
     run_number: int
     payload: JsonValue = attrs.field(repr=False)
+
+
+class PayloadUpdate(StrEnum):
+    """What became of a change to a payload. Refusals are tried in this order."""
+
+    UPDATED = "UPDATED"
+    """The payload was written."""
+    NOT_FOUND = "NOT_FOUND"
+    """There is no such job of this type, or no such step, within the scope."""
+    WORKFLOW_MANAGED = "WORKFLOW_MANAGED"
+    """The job belongs to a workflow step; see ``update_workflow_step_payload``."""
+    IDEMPOTENT_REQUEST_SNAPSHOT = "IDEMPOTENT_REQUEST_SNAPSHOT"
+    """The job has a key: repeats are compared with what was asked for."""
+    NOT_PENDING_OR_CLAIMED = "NOT_PENDING_OR_CLAIMED"
+    """A worker has the job, or it has ended."""
+    PAYLOAD_NOT_AN_OBJECT = "PAYLOAD_NOT_AN_OBJECT"
+    """The payload has no fields."""
 
 
 class CountPrecision(StrEnum):

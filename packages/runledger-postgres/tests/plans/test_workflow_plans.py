@@ -99,6 +99,27 @@ def test_a_page_of_runs_reads_a_page(runs, scope, status, workflow_type, cache_m
 
 
 @pytest.mark.parametrize("cache_mode", CACHE_MODES)
+@pytest.mark.parametrize("workflow_type", [None, "type.3"])
+@pytest.mark.parametrize("scope", SCOPES)
+def test_runs_are_counted_up_to_the_cap(runs, scope, workflow_type, cache_mode):
+    parameters, indexes = SCOPES[scope]
+    is_owned = "organization_id" in parameters
+    name = "count_organization_runs_by_status" if is_owned else "count_runs_by_status"
+    cap = LIMIT - 1
+    plan = runs.plan(
+        f"workflows/{name}",
+        {"workflow_type": workflow_type, "cap": cap, **parameters},
+        cache_mode=cache_mode,
+    )
+
+    assert plan.walked == set(), plan
+    assert plan.indexes <= indexes, plan
+    # The cap for three statuses, the types to be skipped to, and the 400 that go on.
+    assert plan.rows <= 4 * LIMIT + 3 * TYPES + 500, plan
+    assert plan.buffers <= 2000, plan
+
+
+@pytest.mark.parametrize("cache_mode", CACHE_MODES)
 def test_a_run_is_read_by_itself(ledger, cache_mode):
     [[run_id]] = ledger.fetch(
         "SELECT id FROM workflow_runs ORDER BY id LIMIT 1 OFFSET 9"
@@ -119,3 +140,19 @@ def test_a_run_is_read_by_itself(ledger, cache_mode):
         assert plan.walked == set(), plan
         assert plan.rows <= 100, plan
         assert plan.buffers <= 200, plan
+
+
+@pytest.mark.parametrize("cache_mode", CACHE_MODES)
+def test_a_run_and_a_step_are_found_by_their_keys(ledger, cache_mode):
+    [[job_id]] = ledger.fetch("SELECT max(id::text)::uuid FROM job_queue")
+    for name, values in (
+        ("get_step_of_job[global]", {"job_id": job_id}),
+        (
+            "get_keyed_run[global]",
+            {"workflow_type": "report-1", "idempotency_key": "k"},
+        ),
+    ):
+        plan = ledger.plan(f"workflows/{name}", values, cache_mode=cache_mode)
+
+        assert plan.walked == set(), plan
+        assert plan.buffers <= 50, plan

@@ -360,7 +360,7 @@ def test_the_second_enqueue_under_a_key_waits_for_the_first(race, ending):
     request = chain("a", "b", idempotency_key="k")
     first = race.hold(enqueue_workflow_run.steps(request))
 
-    second = race.start(enqueue_workflow_run, request, at="workflows/insert_run")
+    second = race.start(enqueue_workflow_run, request, at="workflows/insert_runs")
     getattr(race.holder, ending)()
 
     outcome = second.result()
@@ -378,7 +378,7 @@ def test_a_different_request_is_refused_after_the_wait(race, raises_code):
     second = race.start(
         enqueue_workflow_run,
         chain("b", idempotency_key="k"),
-        at="workflows/insert_run",
+        at="workflows/insert_runs",
     )
     race.commit()
 

@@ -25,13 +25,18 @@ from runledger_core.workflows import (
     WorkflowStep,
 )
 from runledger_postgres import (
+    CountPrecision,
+    StatusCount,
     complete_job_failure,
+    count_workflow_runs_by_status,
     enqueue_workflow_run,
     explain_job,
     explain_workflow_step,
     get_workflow_graph,
     get_workflow_run,
+    get_workflow_run_by_idempotency_key,
     get_workflow_step,
+    get_workflow_step_by_job_id,
     list_workflow_runs,
     list_workflow_steps,
 )
@@ -122,6 +127,92 @@ def test_a_run_is_read_within_its_scope(run, letters):
         assert run(get_workflow_graph, record.id, scope=scope) is None
         assert run(explain_workflow_step, record.id, "write", scope=scope) is None
         assert run(list_workflow_steps, record.id, scope=scope).items == ()
+
+
+def test_a_run_is_found_by_its_key_in_its_own_scope(run, connection, raises_code):
+    builder = WorkflowDagBuilder("letters").external("sign").idempotency_key("k")
+    ours = enqueue_workflow_run(connection, builder.build()).run
+    adas = enqueue_workflow_run(connection, builder.organization_id(ADA).build()).run
+
+    def owner(scope, workflow_type="letters", key="k"):
+        return run(get_workflow_run_by_idempotency_key, workflow_type, key, scope=scope)
+
+    assert owner(GLOBAL) == ours
+    assert owner(Organization(ADA)) == adas
+    assert owner(Organization(BOB)) is None
+    assert owner(GLOBAL, workflow_type="notes") is None
+    assert owner(GLOBAL, key="other") is None
+    with raises_code("job.key_scope_ambiguous"):
+        owner(EVERYTHING)
+
+
+def exact(**counts):
+    return {
+        status: StatusCount(counts.get(status.name, 0), CountPrecision.EXACT)
+        for status in WorkflowRunStatus
+    }
+
+
+@pytest.mark.parametrize(
+    ("scope", "workflow_type", "counts"),
+    [
+        (EVERYTHING, None, {"WAITING_FOR_EXTERNAL": 3, "SUCCEEDED": 3, "CANCELED": 1}),
+        (EVERYTHING, "talk", {"WAITING_FOR_EXTERNAL": 2, "SUCCEEDED": 2}),
+        (EVERYTHING, "none", {}),
+        (GLOBAL, None, {"WAITING_FOR_EXTERNAL": 1, "SUCCEEDED": 2, "CANCELED": 1}),
+        (GLOBAL, "walk", {"SUCCEEDED": 1, "CANCELED": 1}),
+        (Organization(ADA), None, {"WAITING_FOR_EXTERNAL": 2, "SUCCEEDED": 1}),
+        (Organization(ADA), "walk", {"WAITING_FOR_EXTERNAL": 1}),
+        (Organization(BOB), None, {}),
+    ],
+)
+def test_runs_are_counted_by_status(run, gate, end, scope, workflow_type, counts):
+    gate("talk"), gate("talk", ADA), gate("walk", ADA)
+    end(gate("talk"), gate("walk"), gate("talk", ADA))
+    end(gate("walk"), status="CANCELED")
+
+    counted = run(
+        count_workflow_runs_by_status, scope=scope, workflow_type=workflow_type
+    )
+
+    assert exact(**counts) == counted
+
+
+@pytest.mark.parametrize("scope", [GLOBAL, EVERYTHING, Organization(ADA)])
+def test_counting_runs_stops_beyond_what_is_to_be_exact(run, gate, end, letters, scope):
+    organization_id = ADA if isinstance(scope, Organization) else None
+    letters(organization_id)
+    gate("talk", organization_id), gate("walk", organization_id)
+    end(*(gate(kind, organization_id) for kind in ("talk", "walk", "walk")))
+    end(gate("talk", organization_id), status="CANCELED")
+
+    counted = run(count_workflow_runs_by_status, scope=scope, exact_up_to=2)
+
+    assert counted["SUCCEEDED"] == StatusCount(3, CountPrecision.AT_LEAST)
+    assert counted["CANCELED"] == StatusCount(1, CountPrecision.EXACT)
+    unfinished = [counted["RUNNING"], counted["WAITING_FOR_EXTERNAL"]]
+    assert {CountPrecision.AT_LEAST} == {each.precision for each in unfinished}
+    assert sum(each.count for each in unfinished) == 3
+
+
+@pytest.mark.parametrize("cap", [-1, 1_000_001])
+def test_a_count_of_runs_without_a_sensible_limit_is_refused(run, raises_code, cap):
+    with raises_code("job.invalid_count_limit"):
+        run(count_workflow_runs_by_status, scope=EVERYTHING, exact_up_to=cap)
+
+
+def test_the_step_of_a_job_names_its_run(run, letters, enqueue):
+    record = letters(ADA)
+    step = run(get_workflow_step, record.id, "write", scope=EVERYTHING)
+
+    def step_of(job_id, scope=EVERYTHING):
+        return run(get_workflow_step_by_job_id, job_id, scope=scope)
+
+    assert step_of(step.job_id) == step
+    assert step_of(step.job_id).workflow_run_id == record.id
+    assert step_of(step.job_id, Organization(ADA)) == step
+    assert step_of(step.job_id, GLOBAL) is None
+    assert step_of(enqueue()) is None
 
 
 def test_a_step_is_running_while_its_job_is_leased(run, letters, claim, connection):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from contextlib import suppress
 from contextvars import copy_context
@@ -15,6 +14,7 @@ import trio
 from runledger_core import RunledgerError
 
 from ._asyncio_loop import use_asyncio_loop
+from ._log_events import LogEvent, emit
 from ._shutdown import Patience, checked_timeout
 from ._startup import Announcement
 from .errors import SupervisorError
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from .config import JobsConfig
 
 __all__ = ["AsyncioHost"]
-
-_logger = logging.getLogger("runledger_runtime")
 
 
 class AsyncioHost:
@@ -152,7 +150,12 @@ class AsyncioHost:
         except RunledgerError as failure:
             if is_body_done:
                 raise
-            _logger.warning("it failed as well; %s", failure.internal_message())
+            emit(
+                LogEvent.SUPERVISOR_FAILED,
+                "it failed as well; %s",
+                failure.internal_message(),
+                code=failure.code,
+            )
 
     def _is_own_cancellation(self, error: BaseException) -> bool:
         """Tell whether the block was cancelled because of us, and nobody else."""

@@ -16,7 +16,7 @@ from ._log_events import LogEvent, emit
 from ._ticks import Backoff, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ._held_jobs import HeldJob, HeldJobs
     from ._ledger import Ledger, Outcome, SettledJob
@@ -42,6 +42,10 @@ class Completer:
     of its jobs is settled without those, which are tried again by and by. A batch that
     fails for a lasting reason is halved until the culprit stands alone. What cannot be
     settled is left to the expiry of its lease, and the job will run again.
+
+    A batch may put jobs into the queue: the next steps of a workflow, or a job that is
+    to be tried again. Their notification passes by a worker that falls asleep while the
+    batch is written, so *on_queued* tells this process itself.
     """
 
     def __init__(
@@ -50,11 +54,13 @@ class Completer:
         held: HeldJobs,
         lifecycle: Lifecycle,
         *,
+        on_queued: Callable[[], None],
         timeout_seconds: float,
     ) -> None:
         self._ledger = ledger
         self._held = held
         self._lifecycle = lifecycle
+        self._on_queued = on_queued
         self._timeout_seconds = timeout_seconds
         self._waiting: deque[tuple[HeldJob, Outcome]] = deque()
         self._has_waiting = trio.Event()
@@ -127,6 +133,7 @@ class Completer:
         batch: Sequence[tuple[HeldJob, Outcome]],
         results: Sequence[SettledJob | RunledgerError],
     ) -> None:
+        may_have_queued = False
         for (job, outcome), result in zip(batch, results, strict=True):
             if isinstance(result, RunledgerError):
                 self._refused(job, outcome, result)
@@ -134,7 +141,12 @@ class Completer:
             self._held.forget(job)
             if result.next_run_at is not None:
                 self._note_retry(result.next_run_at)
+                may_have_queued = True
+            elif job.claimed.step is not None:
+                may_have_queued = True
             self._lifecycle.settled(job, outcome, result)
+        if may_have_queued:
+            self._on_queued()
 
     def _note_retry(self, next_run_at: datetime) -> None:
         # Reckoned with this machine's clock: it decides only when an idle worker that

@@ -20,6 +20,7 @@ class LogEvent(StrEnum):
     CLAIM_FAILED = "claim.failed"
     DATABASE_ANSWERS = "database.answers"
     DEAD_LETTER_HOOK_FAILED = "dead_letter_hook.failed"
+    ENDED_DELETED = "ended.deleted"
     JOBS_CANCELLED = "jobs.cancelled"
     JOB_DEAD_LETTERED = "job.dead_lettered"
     JOB_HANDLER_RAISED = "job.handler_raised"
@@ -36,6 +37,7 @@ class LogEvent(StrEnum):
     LOOP_BLOCKED = "loop.blocked"
     LOOP_FAILED = "loop.failed"
     LOOP_TURNS = "loop.turns"
+    MAINTENANCE_FAILED = "maintenance.failed"
     NOTIFICATIONS_ARRIVE = "notifications.arrive"
     NOTIFICATIONS_LOST = "notifications.lost"
     OBSERVER_FAILED = "observer.failed"
@@ -44,18 +46,26 @@ class LogEvent(StrEnum):
     REAP_FAILED = "reap.failed"
     REPORT_REFUSED = "report.refused"
     REST_FAILED = "rest.failed"
+    SCHEDULES_FIRED = "schedules.fired"
+    SCHEDULES_NOT_FIRED = "schedules.not_fired"
+    SCHEDULES_SKIPPED = "schedules.skipped"
+    SCHEDULE_DEFERRED = "schedule.deferred"
     SETTLE_FAILED = "settle.failed"
     SHUTDOWN_ABANDONED = "shutdown.abandoned"
     SHUTDOWN_OVERDUE = "shutdown.overdue"
+    SHUTDOWN_REQUESTED = "shutdown.requested"
+    SHUTDOWN_URGENT = "shutdown.urgent"
     START_WAITS = "start.waits"
     SUPERVISOR_ENDED = "supervisor.ended"
+    SUPERVISOR_FAILED = "supervisor.failed"
     SUPERVISOR_STARTED = "supervisor.started"
 
 
 _LEVELS: Final = {
     LogEvent.CLAIMS_GIVEN_BACK: logging.INFO,
-    LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
     LogEvent.DATABASE_ANSWERS: logging.INFO,
+    LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
+    LogEvent.ENDED_DELETED: logging.INFO,
     LogEvent.JOB_DEAD_LETTERED: logging.WARNING,
     LogEvent.JOB_HANDLER_RAISED: logging.DEBUG,
     LogEvent.JOB_RETRIED: logging.INFO,
@@ -63,15 +73,18 @@ _LEVELS: Final = {
     LogEvent.JOB_SUCCEEDED: logging.DEBUG,
     LogEvent.JOB_SWALLOWS_CANCELLATION: logging.ERROR,
     LogEvent.LEASES_DEFERRED: logging.ERROR,
+    LogEvent.LOOP_FAILED: logging.ERROR,
     LogEvent.NOTIFICATIONS_ARRIVE: logging.INFO,
     LogEvent.OBSERVER_FAILED: logging.ERROR,
-    LogEvent.LOOP_FAILED: logging.ERROR,
-    LogEvent.OBSERVER_FAILED: logging.ERROR,
+    LogEvent.SCHEDULES_FIRED: logging.INFO,
+    LogEvent.SCHEDULES_SKIPPED: logging.INFO,
+    LogEvent.SCHEDULE_DEFERRED: logging.ERROR,
     LogEvent.SHUTDOWN_ABANDONED: logging.CRITICAL,
     LogEvent.SHUTDOWN_OVERDUE: logging.ERROR,
+    LogEvent.SHUTDOWN_REQUESTED: logging.INFO,
     LogEvent.SUPERVISOR_ENDED: logging.INFO,
+    LogEvent.SUPERVISOR_FAILED: logging.CRITICAL,
     LogEvent.SUPERVISOR_STARTED: logging.INFO,
-    LogEvent.DEAD_LETTER_HOOK_FAILED: logging.ERROR,
 }
 
 

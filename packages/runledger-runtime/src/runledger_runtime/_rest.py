@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .config import JobsConfig
 
 _LINGER_SECONDS: Final = 0.005
+_FIRST_LOOK_SECONDS: Final = 0.02
 
 
 class Rest:
@@ -33,8 +34,8 @@ class Rest:
     commits. When nothing came, it marks itself as asleep in the ledger and looks once
     more, since somebody may have enqueued a job without seeing the mark. Then it sleeps
     until it is woken, until the next job that is known is due, or until it is time to
-    look by itself: that is after the interval of polling first, and after twice as long
-    each time, up to a limit. So a notification that got lost, or was not sent since a
+    look by itself: that is after some milliseconds first, and after twice as long each
+    time, up to a limit. So a notification that got lost, or was not sent since a
     transaction began before the mark, costs about as long as the transaction took.
 
     Without notifications it just waits for the interval.
@@ -57,6 +58,7 @@ class Rest:
         self._wake_up = wake_up
         self._worker_id = config.worker_id
         self._poll_seconds = config.poll_interval_ms / 1000
+        self._first_seconds = min(self._poll_seconds, _FIRST_LOOK_SECONDS)
         self._longest_seconds = max(self._poll_seconds, config.idle_poll_max_ms / 1000)
         self._timeout_seconds = config.database_timeout_seconds
         self._looks_count = 0
@@ -184,6 +186,6 @@ class Rest:
         return not scope.cancelled_caught
 
     def _next_limit(self) -> float:
-        seconds = self._poll_seconds * 2.0 ** min(self._looks_count, 32)
+        seconds = self._first_seconds * 2.0 ** min(self._looks_count, 32)
         self._looks_count += 1
         return spread(min(seconds, self._longest_seconds))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
 import trio
+
+from ._log_events import LogEvent, emit
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from ._stop import Stop
 
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
-
-_logger = logging.getLogger("runledger_runtime")
 
 
 def can_watch_signals() -> bool:
@@ -56,6 +55,8 @@ async def watch_signals(
 def _log_signal(number: int, is_repeated: bool) -> None:
     name = signal.Signals(number).name
     if is_repeated:
-        _logger.warning("%s again: stopping without waiting for jobs", name)
+        message = "%s again: stopping without waiting for jobs"
+        emit(LogEvent.SHUTDOWN_URGENT, message, name, signal=name)
     else:
-        _logger.info("%s: no new jobs, waiting for those that run", name)
+        message = "%s: no new jobs, waiting for those that run"
+        emit(LogEvent.SHUTDOWN_REQUESTED, message, name, signal=name)

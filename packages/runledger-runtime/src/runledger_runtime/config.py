@@ -83,9 +83,10 @@ class JobsConfig:
             notifications do not arrive, as behind PgBouncer in transaction mode, the
             worker says so once and polls. ``JOBS_WAKEUP``: ``notify`` or ``poll``.
         poll_interval_ms: how long an idle worker waits before it looks for work
-            again, give or take a quarter. ``JOBS_POLL_INTERVAL_MS``.
-        idle_poll_max_ms: to what that time grows, doubling, while the worker stays idle
-            and notifications arrive. ``JOBS_IDLE_POLL_MAX_MS``.
+            again, give or take a quarter, where notifications do not arrive.
+            ``JOBS_POLL_INTERVAL_MS``.
+        idle_poll_max_ms: to what the pause grows, doubling from 20 ms, while the
+            worker stays idle and notifications arrive. ``JOBS_IDLE_POLL_MAX_MS``.
         claim_batch_size: the most jobs one claim takes, 1 to 1000.
             ``JOBS_CLAIM_BATCH_SIZE``.
         lease_ttl_seconds: how long a claim lasts unless it is renewed, which happens
@@ -99,13 +100,14 @@ class JobsConfig:
             At the latest then it sees what others have stored; it wakes up by itself
             when a schedule is due.
         maintenance_interval_seconds: the pause between two passes of the maintenance
-            loop, which ends gates whose deadline has passed and does what the next two
-            settings ask for; 0, the default, leaves all of that undone.
+            loop, which ends gates whose deadline has passed and deletes what is older
+            than the two retentions; 0, the default, leaves all of that undone.
             ``JOBS_MAINTENANCE_INTERVAL_SECONDS``.
         retention_hours: how long jobs and workflow runs are kept after they ended, if
             they have no idempotency key; 0 keeps them for ever.
             ``JOBS_RETENTION_HOURS``.
-        keyed_retention_hours: the same for those that have one. A request that is
+        keyed_retention_hours: how long jobs and workflow runs with an idempotency key
+            are kept after they ended; 0 keeps them for ever. A request that is
             repeated after that is a new one. ``JOBS_KEYED_RETENTION_HOURS``.
         reaper_retry_delay_ms: how long a job waits whose lease expired, if this process
             has no handler for its type; else the handler's retry policy holds.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ import trio
 
 from runledger_core import RunledgerError
 
+from ._log_events import LogEvent, emit
 from ._loop_exit import RuntimeLoopExit
 from ._ticks import Backoff, spread
 
@@ -26,7 +26,6 @@ _PURGE_BATCH: Final = 1000
 _RETENTION_INTERVAL_SECONDS: Final = 3600.0
 # Leaves the disk to others between two batches of deletions.
 _PURGE_PAUSE_SECONDS: Final = 0.1
-_logger = logging.getLogger("runledger_runtime")
 
 
 async def run_maintenance_loop(
@@ -89,7 +88,12 @@ class _Maintenance:
                     _RETENTION_INTERVAL_SECONDS
                 )
         except RunledgerError as error:
-            _logger.warning("maintenance stopped; %s", error.internal_message())
+            emit(
+                LogEvent.MAINTENANCE_FAILED,
+                "maintenance stopped; %s",
+                error.internal_message(),
+                code=error.code,
+            )
             return max(self._backoff.next_pause(), self._interval_seconds / 10)
         self._backoff.reset()
         return spread(self._interval_seconds)
@@ -124,10 +128,13 @@ class _Maintenance:
                     await trio.sleep(_PURGE_PAUSE_SECONDS)
         finally:
             if jobs_count or runs_count:
-                _logger.info(
+                emit(
+                    LogEvent.ENDED_DELETED,
                     "deleted what ended long ago: %d jobs, %d runs",
                     jobs_count,
                     runs_count,
+                    jobs_count=jobs_count,
+                    runs_count=runs_count,
                 )
 
 

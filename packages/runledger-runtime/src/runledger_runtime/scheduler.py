@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ import trio
 
 from runledger_core import RunledgerError
 
+from ._log_events import LogEvent, emit
 from ._loop_exit import RuntimeLoopExit
 from ._ticks import Backoff, spread
 
@@ -25,7 +25,6 @@ _BATCH_SIZE: Final = 100
 _LATEST_SECONDS: Final = 0.25
 # What is due and was not fired is in the hands of another scheduler.
 _BUSY_SECONDS: Final = 1.0
-_logger = logging.getLogger("runledger_runtime")
 
 
 async def run_scheduler_loop(
@@ -88,7 +87,12 @@ class _Scheduler:
                 limit=_BATCH_SIZE, timeout_seconds=self._timeout_seconds
             )
         except RunledgerError as error:
-            _logger.warning("no schedules were fired; %s", error.internal_message())
+            emit(
+                LogEvent.SCHEDULES_NOT_FIRED,
+                "no schedules were fired; %s",
+                error.internal_message(),
+                code=error.code,
+            )
             return self._backoff.next_pause()
         self._backoff.reset()
         _tell(report)
@@ -107,14 +111,20 @@ class _Scheduler:
 
 def _tell(report: FireReport) -> None:
     if report.fired:
-        _logger.info("schedules fired: %d jobs", len(report.fired))
+        count = len(report.fired)
+        emit(LogEvent.SCHEDULES_FIRED, "schedules fired: %d jobs", count, count=count)
     if report.skipped_count:
-        _logger.info("schedules that let a slot go: %d", report.skipped_count)
+        count = report.skipped_count
+        message = "schedules that let a slot go: %d"
+        emit(LogEvent.SCHEDULES_SKIPPED, message, count, count=count)
     for deferred in report.deferred:
         if deferred.error is not None:
-            _logger.error(
+            emit(
+                LogEvent.SCHEDULE_DEFERRED,
                 "schedule %r could not fire for %s and will try again; %s",
                 deferred.schedule_name,
                 deferred.scheduled_for.isoformat(),
                 deferred.error.internal_message(),
+                schedule_name=deferred.schedule_name,
+                code=deferred.error.code,
             )

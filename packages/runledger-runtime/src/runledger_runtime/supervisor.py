@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from runledger_core import RunledgerError
 
 from ._asyncio_host import AsyncioHost
 from ._exit_code import ExitCode
+from ._log_events import LogEvent, emit
 from ._loop_exit import RuntimeLoopExit
 from ._loops import LoopChoice
 from ._postgres import ledger_over
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from .registry import JobRegistry
 
 __all__ = ["Supervisor"]
-
-_logger = logging.getLogger("runledger_runtime")
 
 
 class Supervisor:
@@ -160,7 +158,12 @@ class Supervisor:
             with self._last_resort(config):
                 loop_exit = trio.run(run, config)
         except RunledgerError as error:
-            _logger.critical("%s", error.internal_message())
+            emit(
+                LogEvent.SUPERVISOR_FAILED,
+                "%s",
+                error.internal_message(),
+                code=error.code,
+            )
             return self._exit_code(error)
         is_interrupted = loop_exit is RuntimeLoopExit.INTERRUPTED
         return ExitCode.INTERRUPTED if is_interrupted else ExitCode.OK

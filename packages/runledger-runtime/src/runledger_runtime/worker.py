@@ -93,7 +93,13 @@ async def run_worker_loop(
         lifecycle = Lifecycle(
             nursery, handlers, observers, catches_interrupts=stop.catches_interrupts
         )
-        completer = Completer(ledger, held, lifecycle, timeout_seconds=timeout_seconds)
+        completer = Completer(
+            ledger,
+            held,
+            lifecycle,
+            on_queued=wake_up.hear,
+            timeout_seconds=timeout_seconds,
+        )
         keeper = LeaseKeeper(
             ledger, held, lifecycle, lease_ttl_seconds=config.lease_ttl_seconds
         )

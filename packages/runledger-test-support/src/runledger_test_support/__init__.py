@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._budget import Reservation, acquire_test_db_connection_budget
 from ._clock import DatabaseClock, install_clock
 from ._databases import EphemeralDatabase, create_ephemeral_database, drop_database
 from ._drain import DrainReport, drain
@@ -15,6 +16,7 @@ from ._pools import (
     EphemeralPool,
     setup_ephemeral_async_pool,
     setup_ephemeral_pool,
+    setup_ephemeral_pool_with_untracked_migrations,
     setup_unmigrated_ephemeral_pool,
     teardown_ephemeral_async_pool,
     teardown_ephemeral_pool,
@@ -30,9 +32,11 @@ __all__ = [
     "EphemeralAsyncPool",
     "EphemeralDatabase",
     "EphemeralPool",
+    "Reservation",
     "ScopedEnv",
     "TestSupportError",
     "WorkerProcess",
+    "acquire_test_db_connection_budget",
     "assert_enqueued",
     "assert_nothing_enqueued",
     "create_ephemeral_database",
@@ -41,6 +45,7 @@ __all__ = [
     "install_clock",
     "setup_ephemeral_async_pool",
     "setup_ephemeral_pool",
+    "setup_ephemeral_pool_with_untracked_migrations",
     "setup_unmigrated_ephemeral_pool",
     "start_embedded_server",
     "teardown_ephemeral_async_pool",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 
-from ._errors import BUDGET_EXHAUSTED, TestSupportError
+from ._errors import BUDGET_EXHAUSTED, INVALID_ARGUMENT, TestSupportError
 from ._settings import CONNECTION_BUDGET, read_settings
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 WAIT_SECONDS: Final = 60.0
 
@@ -61,12 +64,23 @@ class ConnectionBudget:
 
 
 class Reservation:
-    """Permits taken from a budget, given back once."""
+    """Permits taken from a budget, given back once; also at the end of a ``with``."""
 
     def __init__(self, budget: ConnectionBudget, permits: int) -> None:
         self._budget = budget
         self._permits = permits
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
 
     def release(self) -> None:
         """Give the permits back. A repeat does nothing."""
@@ -87,3 +101,20 @@ def process_budget() -> ConnectionBudget:
         if _process_budget is None:
             _process_budget = ConnectionBudget(read_settings().connection_budget)
         return _process_budget
+
+
+def acquire_test_db_connection_budget(permits: int) -> Reservation:
+    """
+    Take permits for connections that a test opens besides those of its databases.
+
+    The budget of the process is ``RUNLEDGER_TEST_DB_CONNECTION_BUDGET``, 64 by default;
+    every ephemeral database takes its own share. Waits up to a minute, all or nothing.
+    Use it in a ``with``, or call ``release``.
+
+    Raises:
+        TestSupportError: ``test_support.invalid_argument`` for less than one permit,
+            ``test_support.budget_exhausted``.
+    """
+    if permits < 1:
+        raise TestSupportError(INVALID_ARGUMENT, "permits must be at least 1")
+    return process_budget().reserve(permits)

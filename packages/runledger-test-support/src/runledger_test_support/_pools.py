@@ -15,9 +15,12 @@ from ._databases import (
     create_ephemeral_database,
     drop_database,
 )
+from ._schema import apply_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
     from types import TracebackType
 
 BlockingPool = ConnectionPool[Connection[tuple[Any, ...]]]
@@ -104,6 +107,35 @@ def setup_unmigrated_ephemeral_pool(
     database = create_ephemeral_database(
         prefix, max_connections=max_connections, migrated=False, admin_dsn=admin_dsn
     )
+    return _open(database)
+
+
+def setup_ephemeral_pool_with_untracked_migrations(
+    prefix: str,
+    files: Iterable[Path],
+    max_connections: int = DEFAULT_MAX_CONNECTIONS,
+    *,
+    admin_dsn: str | None = None,
+) -> EphemeralPool:
+    """
+    Open a pool on a fresh database to which plain SQL *files* were applied, in order.
+
+    For a schema of the host's own. Each file is a transaction; nothing records that it
+    was applied, and the Runledger schema is there only if one of them makes it. See
+    :func:`setup_ephemeral_pool`.
+
+    Raises:
+        TestSupportError: ``test_support.migration_failed`` names the file; or any other
+            code of this package. Then the database is gone again.
+    """
+    database = create_ephemeral_database(
+        prefix, max_connections=max_connections, migrated=False, admin_dsn=admin_dsn
+    )
+    try:
+        apply_files(database.dsn, files)
+    except BaseException:
+        drop_database(database)
+        raise
     return _open(database)
 
 

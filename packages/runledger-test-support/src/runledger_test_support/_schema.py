@@ -11,6 +11,9 @@ from psycopg import sql
 from ._errors import INVALID_ARGUMENT, MIGRATION_FAILED, TestSupportError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from ._migrations import Migration, MigrationSet
 
 APPLIED_BY: Final = "runledger-test-support"
@@ -74,6 +77,19 @@ def migrate_database(
             with connection.transaction():
                 _apply(connection, migration)
         _validate_cutover_constraints(connection)
+
+
+def apply_files(dsn: str, files: Iterable[Path]) -> None:
+    """
+    Run plain SQL files in order, each in its own transaction, recorded nowhere.
+
+    Raises:
+        TestSupportError: ``test_support.migration_failed`` names the file.
+    """
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for file in files:
+            with connection.transaction():
+                _run(connection, file.name, file.read_text("utf-8"))
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:

@@ -33,7 +33,6 @@ from ._metrics import (
     get_job_metrics,
 )
 from ._payloads import (
-    PayloadUpdate,
     update_job_payload_field,
     update_job_payload_uuid_array_field,
 )
@@ -91,7 +90,6 @@ __all__ = [
     "JobLogRecord",
     "JobMetricsRecord",
     "JobSettlement",
-    "PayloadUpdate",
     "ProgressReport",
     "RequeueMismatch",
     "RequeueNotFound",

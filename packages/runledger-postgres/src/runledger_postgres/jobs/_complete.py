@@ -47,7 +47,13 @@ _STATUSES: Final = {status.value: status for status in JobStatus}
 
 @attrs.frozen
 class SettleSuccess:
-    """The attempt under *lease* succeeded."""
+    """
+    The attempt succeeded.
+
+    Args:
+        lease: which attempt.
+        completion: its output, if there is any, and its last progress.
+    """
 
     lease: Lease
     completion: JobCompletion = attrs.field(factory=JobCompletion)
@@ -55,7 +61,14 @@ class SettleSuccess:
 
 @attrs.frozen
 class SettleFailure:
-    """The attempt under *lease* failed; *retry* says when to try again."""
+    """
+    The attempt failed.
+
+    Args:
+        lease: which attempt.
+        failure: how.
+        retry: how long to wait before the next attempt, if there is one.
+    """
 
     lease: Lease
     failure: JobFailure

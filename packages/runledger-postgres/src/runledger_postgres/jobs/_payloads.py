@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from runledger_core import check_identifier, check_json, check_uuid
@@ -12,6 +11,7 @@ from .._operation import operation
 from .._statements import scoped_statement
 from .._steps import Call, batch
 from .._waits import bounded
+from ..records import PayloadUpdate
 from ._cancel import LOCK_JOB
 
 if TYPE_CHECKING:
@@ -23,23 +23,6 @@ if TYPE_CHECKING:
     from .._steps import Steps
 
 SET_JOB_PAYLOAD_FIELD = scoped_statement("jobs/set_job_payload_field")
-
-
-class PayloadUpdate(StrEnum):
-    """What became of a change to a payload. Refusals are tried in this order."""
-
-    UPDATED = "UPDATED"
-    """The field was set."""
-    NOT_FOUND = "NOT_FOUND"
-    """There is no such job of this type within the scope."""
-    WORKFLOW_MANAGED = "WORKFLOW_MANAGED"
-    """The job belongs to a workflow step, which has a payload of its own."""
-    IDEMPOTENT_REQUEST_SNAPSHOT = "IDEMPOTENT_REQUEST_SNAPSHOT"
-    """The job has a key: repeats are compared with what was asked for."""
-    NOT_PENDING_OR_CLAIMED = "NOT_PENDING_OR_CLAIMED"
-    """A worker has the job, or it has ended."""
-    PAYLOAD_NOT_AN_OBJECT = "PAYLOAD_NOT_AN_OBJECT"
-    """The payload has no fields."""
 
 
 @operation

@@ -33,7 +33,7 @@ from ._enqueue import (
     differences,
     missing_definitions,
 )
-from ._insert_steps import ExistingStep, insert_steps
+from ._insert_steps import ExistingStep, NewSteps, insert_steps
 from ._lock import lock_run, require_read_committed
 from ._propagate import UNSATISFIED, EndedStep, propagate
 from ._reads import READ_RUN
@@ -281,11 +281,8 @@ def _append(
     definitions = yield from one(LOCK_DEFINITIONS, job_types=wanted_types)
     if definitions["missing_types"]:
         raise missing_definitions(definitions)
-    ids = yield from insert_steps(
-        run.id,
-        wanted.steps,
-        organization_id=run.organization_id,
-        existing=existing,
+    [ids] = yield from insert_steps(
+        [NewSteps(run.id, wanted.steps, run.organization_id, existing)]
     )
     decided = [
         ids[step.step_key]

@@ -1,12 +1,15 @@
-"""Insert steps of a run, blocked, with the edges that lead to them."""
+"""Insert steps of runs, blocked, with the edges that lead to them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Mapping, Sequence  # noqa: TC003 - attrs resolves these
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from uuid import UUID  # noqa: TC003
 
 import attrs
 
 from runledger_core import DependencyReleaseMode, WorkflowStepStatus
+from runledger_core.workflows import WorkflowStep  # noqa: TC001 - as above
 
 from .._array_text import array_text
 from .._json_text import json_text
@@ -14,10 +17,9 @@ from .._statements import statement
 from .._steps import Call, batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from uuid import UUID
+    from collections.abc import Iterator
 
-    from runledger_core.workflows import WorkflowStep, WorkflowStepDependencySpec
+    from runledger_core.workflows import WorkflowStepDependencySpec
 
     from .._steps import Steps
 
@@ -39,37 +41,49 @@ class ExistingStep:
     status: WorkflowStepStatus
 
 
-def insert_steps(
-    run_id: UUID,
-    steps: Sequence[WorkflowStep],
-    *,
-    organization_id: UUID | None,
-    existing: Mapping[str, ExistingStep],
-) -> Steps[dict[str, UUID]]:
+@attrs.frozen
+class NewSteps:
     """
-    Insert steps and edges, and return the new ids by step key, in the given order.
+    Steps for one run, valid together with those that it has.
 
-    The steps are valid together with *existing*, their definitions are locked, and the
-    caller holds the run's lock or has inserted the run. Nothing is released.
+    Their organization is *organization_id* unless they say otherwise.
     """
+
+    run_id: UUID
+    steps: Sequence[WorkflowStep]
+    organization_id: UUID | None
+    existing: Mapping[str, ExistingStep] = attrs.field(factory=dict)
+
+
+def insert_steps(additions: Sequence[NewSteps]) -> Steps[list[dict[str, UUID]]]:
+    """
+    Insert steps and edges of runs, and return for each run the new ids by step key.
+
+    Steps are inserted in the given order. Their definitions are locked, and the caller
+    holds the runs' locks or has inserted the runs. Nothing is released.
+    """
+    pairs = [(new, step) for new in additions for step in new.steps]
     inserted = yield from batch(
         *(
-            Call(
-                INSERT_STEPS,
-                {"run_id": run_id, **_step_columns(part, organization_id, existing)},
-            )
-            for part in _parts(steps, STEPS_PER_STATEMENT)
+            Call(INSERT_STEPS, _step_columns(part))
+            for part in _parts(pairs, STEPS_PER_STATEMENT)
         )
     )
-    new_ids = [step_id for [row] in inserted for step_id in row["step_ids"]]
-    ids = dict(zip((step.step_key for step in steps), new_ids, strict=True))
-    known = {key: str(step.id) for key, step in existing.items()}
-    known.update((key, str(step_id)) for key, step_id in ids.items())
-    edges = _edges(steps, known)
+    new_ids = iter([step_id for [row] in inserted for step_id in row["step_ids"]])
+    ids = [
+        # Each run takes as many ids as it has steps, and leaves the rest to the next.
+        {step.step_key: next(new_ids) for step in new.steps}
+        for new in additions
+    ]
+    edges = [
+        edge
+        for new, own in zip(additions, ids, strict=True)
+        for edge in _edges(new, own)
+    ]
     if edges:
         yield from batch(
             *(
-                Call(INSERT_EDGES, {"run_id": run_id, **_edge_columns(part)})
+                Call(INSERT_EDGES, _edge_columns(part))
                 for part in _parts(edges, EDGES_PER_STATEMENT)
             )
         )
@@ -80,16 +94,13 @@ def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _step_columns(
-    steps: Sequence[WorkflowStep],
-    organization_id: UUID | None,
-    existing: Mapping[str, ExistingStep],
-) -> dict[str, Any]:
+def _step_columns(pairs: Sequence[tuple[NewSteps, WorkflowStep]]) -> dict[str, Any]:
     """Turn the steps on their side: the statement takes a list a column."""
-    owners = [s.effective_organization_id(organization_id) for s in steps]
+    steps = [step for _, step in pairs]
+    owners = [s.effective_organization_id(new.organization_id) for new, s in pairs]
     deadlines = [s.deadline for s in steps]
-    ended = {key: step for key, step in existing.items() if step.status.is_terminal}
     return {
+        "run_ids": array_text(new.run_id for new, _ in pairs),
         "step_keys": [s.step_key for s in steps],
         "execution_kinds": array_text(s.execution_kind for s in steps),
         "job_types": [s.job_type for s in steps],
@@ -103,43 +114,57 @@ def _step_columns(
         "deadline_outcomes": array_text(d and d.outcome for d in deadlines),
         "total_counts": array_text(len(s.dependencies) for s in steps),
         "pending_counts": array_text(
-            sum(edge.prerequisite_step_key not in ended for edge in s.dependencies)
-            for s in steps
+            sum(not _has_ended(edge, new.existing) for edge in s.dependencies)
+            for new, s in pairs
         ),
         "unsatisfied_counts": array_text(
-            sum(_is_unsatisfied(edge, ended) for edge in s.dependencies) if ended else 0
-            for s in steps
+            sum(_is_unsatisfied(edge, new.existing) for edge in s.dependencies)
+            for new, s in pairs
         ),
     }
 
 
-def _is_unsatisfied(
-    edge: WorkflowStepDependencySpec, ended: Mapping[str, ExistingStep]
+def _has_ended(
+    edge: WorkflowStepDependencySpec, existing: Mapping[str, ExistingStep]
 ) -> bool:
-    prerequisite = ended.get(edge.prerequisite_step_key)
+    prerequisite = existing.get(edge.prerequisite_step_key)
+    return prerequisite is not None and prerequisite.status.is_terminal
+
+
+def _is_unsatisfied(
+    edge: WorkflowStepDependencySpec, existing: Mapping[str, ExistingStep]
+) -> bool:
+    prerequisite = existing.get(edge.prerequisite_step_key)
     return (
         edge.release_mode is DependencyReleaseMode.ON_SUCCESS
         and prerequisite is not None
+        and prerequisite.status.is_terminal
         and prerequisite.status is not WorkflowStepStatus.SUCCEEDED
     )
 
 
-def _edges(
-    steps: Sequence[WorkflowStep], ids: Mapping[str, str]
-) -> list[tuple[str, str, DependencyReleaseMode, bool]]:
-    """Return prerequisite, dependent, mode and whether the output is passed on."""
-    edges = []
-    for step in steps:
-        step_id, inputs = ids[step.step_key], frozenset(step.inputs)
+_Edge: TypeAlias = tuple[str, str, str, DependencyReleaseMode, bool]
+
+
+def _edges(new: NewSteps, ids: Mapping[str, UUID]) -> Iterator[_Edge]:
+    """Yield run, prerequisite, dependent, mode and whether the output is passed on."""
+    run_id = str(new.run_id)
+    known = {key: str(step.id) for key, step in new.existing.items()}
+    known.update((key, str(step_id)) for key, step_id in ids.items())
+    for step in new.steps:
+        step_id, inputs = known[step.step_key], frozenset(step.inputs)
         for edge in step.dependencies:
             key = edge.prerequisite_step_key
-            edges.append((ids[key], step_id, edge.release_mode, key in inputs))
-    return edges
+            yield run_id, known[key], step_id, edge.release_mode, key in inputs
 
 
-def _edge_columns(
-    edges: Sequence[tuple[str, str, DependencyReleaseMode, bool]],
-) -> dict[str, str]:
-    names = ("prerequisite_ids", "dependent_ids", "release_modes", "passes_outputs")
+def _edge_columns(edges: Sequence[_Edge]) -> dict[str, str]:
+    names = (
+        "run_ids",
+        "prerequisite_ids",
+        "dependent_ids",
+        "release_modes",
+        "passes_outputs",
+    )
     columns = zip(*edges, strict=True)
     return dict(zip(names, map(array_text, columns), strict=True))

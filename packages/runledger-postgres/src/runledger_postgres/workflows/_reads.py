@@ -11,6 +11,7 @@ from runledger_core import (
     WorkflowRunStatus,
     WorkflowStepStatus,
     check_identifier,
+    check_uuid,
 )
 
 from .._operation import operation
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 
 GET_RUN = scoped_statement("workflows/get_run")
 READ_RUN = GET_RUN.variants["everything"]
+GET_KEYED_RUN = scoped_statement("workflows/get_keyed_run")
 GET_STEP = scoped_statement("workflows/get_step")
+GET_STEP_OF_JOB = scoped_statement("workflows/get_step_of_job")
 LIST_ORGANIZATION_RUNS = statement("workflows/list_organization_runs")
 LIST_RECENT_RUNS = statement("workflows/list_recent_runs")
 LIST_RUNS = statement("workflows/list_runs")
@@ -50,6 +53,31 @@ def get_workflow_run(run_id: UUID, *, scope: Scope) -> Steps[WorkflowRunRecord |
     """Read one run, None when there is none within *scope*. Locks nothing."""
     chosen, extra = GET_RUN.within(scope)
     row = yield from maybe(chosen, run_id=run_id, **extra)
+    return None if row is None else WorkflowRunRecord(**row)
+
+
+@operation
+def get_workflow_run_by_idempotency_key(
+    workflow_type: str, idempotency_key: str, *, scope: Scope
+) -> Steps[WorkflowRunRecord | None]:
+    """
+    Read the run that owns a key, None when nobody owns it.
+
+    Keys belong to a workflow type, and to an organization or to none, so *scope* must
+    be GLOBAL or an organization. Locks nothing.
+
+    Raises:
+        QueryError: ``job.key_scope_ambiguous`` for EVERYTHING.
+        ValidationError: ``identifier.*`` for what cannot be a workflow type or a key.
+    """
+    check_identifier(workflow_type, "workflow_type")
+    check_identifier(idempotency_key, "idempotency_key")
+    if scope == EVERYTHING:
+        raise QueryError("job.key_scope_ambiguous")
+    chosen, extra = GET_KEYED_RUN.within(scope)
+    row = yield from maybe(
+        chosen, workflow_type=workflow_type, idempotency_key=idempotency_key, **extra
+    )
     return None if row is None else WorkflowRunRecord(**row)
 
 
@@ -72,6 +100,24 @@ def get_workflow_step(
         step_key=check_identifier(step_key, "step_key"),
         **extra,
     )
+    return None if row is None else WorkflowStepRecord(**row)
+
+
+@operation
+def get_workflow_step_by_job_id(
+    job_id: UUID, *, scope: Scope
+) -> Steps[WorkflowStepRecord | None]:
+    """
+    Read the step that a job does; it names the run.
+
+    None when the job belongs to no workflow, or its run is not within *scope*, which
+    is the run's. Locks nothing.
+
+    Raises:
+        ValidationError: ``identifier.invalid_uuid``.
+    """
+    chosen, extra = GET_STEP_OF_JOB.within(scope)
+    row = yield from maybe(chosen, job_id=check_uuid(job_id, "job_id"), **extra)
     return None if row is None else WorkflowStepRecord(**row)
 
 

@@ -34,6 +34,7 @@ from runledger_postgres import (
 from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
 from ._calls import Pool
+from ._connect import CONNECT_SECONDS, connect_beside
 from ._handler_calls import HandlerCalls
 from ._schedule_calls import ScheduleCalls
 from ._sleep_calls import SleepCalls
@@ -63,7 +64,6 @@ __all__ = [
     "sync_job_definitions",
 ]
 
-_CONNECT_SECONDS = 10
 _LOCK_NOT_AVAILABLE = "55P03"
 _TOO_LATE = "the claim took longer than its worker waited"
 
@@ -237,12 +237,12 @@ class PostgresLedger(HandlerCalls, ScheduleCalls, SleepCalls):
         """Close the pool if `check` had to open it."""
         if self._owns_pool:
             self._owns_pool = False
-            await self._call(_CONNECT_SECONDS, self._pool.close)
+            await self._call(CONNECT_SECONDS, self._pool.close)
 
     def _check(self) -> None:
         # Before the pool is asked: it would try for half a minute, and hide why.
         try:
-            _try_to_connect(self._pool)
+            connect_beside(self._pool).close()
             if self._pool.closed:
                 self._pool.open()
                 self._owns_pool = True
@@ -284,14 +284,6 @@ def ledger_over(database: Pool | Ledger) -> Ledger:
     if hasattr(database, "settle"):
         return cast("Ledger", database)
     return PostgresLedger(database)
-
-
-def _try_to_connect(pool: Pool) -> None:
-    """Make one connection of the pool's kind, so that a bad address fails at once."""
-    conninfo = pool.conninfo() if callable(pool.conninfo) else pool.conninfo
-    kwargs = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
-    arguments = {"connect_timeout": _CONNECT_SECONDS, **(kwargs or {})}
-    pool.connection_class.connect(conninfo, **arguments).close()
 
 
 def _settlement(outcome: Outcome) -> JobSettlement:

@@ -24,13 +24,13 @@ from runledger_core import RunledgerError
 from runledger_postgres import DatabaseConnectionError, notify_worker, wake_channel
 
 from .._ticks import spread
+from ._connect import CONNECT_SECONDS, connect_beside
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from ._calls import Pool
 
-_CONNECT_SECONDS: Final = 10
 # How long a notification to itself may take, and how often one is sent: connections
 # that a network has dropped in silence are found out by it.
 _ARRIVAL_SECONDS: Final = 5.0
@@ -94,13 +94,7 @@ class _Opening:
 
     def open(self) -> psycopg.Connection[Any]:
         """Come from the thread with a connection that listens."""
-        pool = self._pool
-        conninfo = pool.conninfo() if callable(pool.conninfo) else pool.conninfo
-        kwargs = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
-        arguments = {"connect_timeout": _CONNECT_SECONDS, **(kwargs or {})}
-        connection: psycopg.Connection[Any] = pool.connection_class.connect(
-            conninfo, **{**arguments, "autocommit": True}
-        )
+        connection = connect_beside(self._pool, autocommit=True)
         is_wanted = False
         try:
             connection.execute(
@@ -162,7 +156,7 @@ class _Listener:
             def send(payload: str = payload) -> None:
                 notify_worker(pool, self._worker_id, payload=payload)
 
-            await call(_CONNECT_SECONDS, send)
+            await call(CONNECT_SECONDS, send)
             with trio.move_on_after(_ARRIVAL_SECONDS):
                 await self._has_arrived.wait()
             if not self._has_arrived.is_set():

@@ -1,12 +1,13 @@
--- Insert steps of a run, all of them blocked, and return their ids in the order in which
+-- Insert steps of runs, all of them blocked, and return their ids in the order in which
 -- they are given. Ids are made here and grow in that order.
 --
--- Whoever inserts holds the run's lock (rank 1), or has inserted the run, and has locked
+-- Whoever inserts holds the runs' locks (rank 1), or has inserted the runs, and has locked
 -- the definitions; what a step leaves open is theirs to say, now and not at its release.
 -- Inserts into workflow_steps (rank 3) and waits for nothing.
 WITH step AS MATERIALIZED (
     SELECT uuidv7() AS id, s.*
     FROM unnest(
+        %(run_ids)s::uuid[],
         %(step_keys)s::text[],
         %(execution_kinds)s::text[],
         %(job_types)s::text[],
@@ -22,7 +23,7 @@ WITH step AS MATERIALIZED (
         %(pending_counts)s::integer[],
         %(unsatisfied_counts)s::integer[]
     ) WITH ORDINALITY AS s (
-        step_key, execution_kind, job_type, organization_id, payload, priority,
+        run_id, step_key, execution_kind, job_type, organization_id, payload, priority,
         max_attempts, timeout_seconds, stage, deadline_seconds, deadline_outcome,
         total_count, pending_count, unsatisfied_count, position
     )
@@ -35,7 +36,7 @@ inserted AS (
         dependency_count_unsatisfied
     )
     SELECT
-        s.id, %(run_id)s::uuid, s.step_key,
+        s.id, s.run_id, s.step_key,
         s.execution_kind::workflow_step_execution_kind, s.job_type, s.organization_id,
         s.payload,
         COALESCE(s.priority, d.default_priority),

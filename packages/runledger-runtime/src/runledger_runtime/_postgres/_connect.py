@@ -1,0 +1,36 @@
+"""Open a connection beside a pool, of the pool's kind and to its server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+if TYPE_CHECKING:
+    from ._calls import Pool
+
+CONNECT_SECONDS: Final = 10
+
+
+def connect_beside(pool: Pool, **settings: Any) -> psycopg.Connection[Any]:
+    """
+    Connect as the pool does, with *settings* on top; the caller closes it.
+
+    Raises:
+        psycopg.OperationalError: also for an address that libpq cannot read, without
+            the words of libpq: it quotes what it reads, and that may be a password.
+    """
+    conninfo = pool.conninfo() if callable(pool.conninfo) else pool.conninfo
+    kwargs = pool.kwargs() if callable(pool.kwargs) else pool.kwargs
+    arguments = {"connect_timeout": CONNECT_SECONDS, **(kwargs or {}), **settings}
+    try:
+        connection: psycopg.Connection[Any] = pool.connection_class.connect(
+            conninfo, **arguments
+        )
+    except psycopg.ProgrammingError:
+        raise psycopg.OperationalError(
+            "the address is no connection string; write it as "
+            "postgresql://user:password@host:port/database, and what is no letter or "
+            "digit of a password as %XX"
+        ) from None
+    return connection
