@@ -209,6 +209,18 @@ def publish_release(session: nox.Session) -> None:
     session.run(python, script, *session.posargs, interrupt_timeout=PATIENCE)
 
 
+@nox.session(default=False)
+def profile(session: nox.Session) -> None:
+    """Show what a job costs: -- [--jobs N] [--claim N] [--slots N] [--svg FILE]."""
+    python = environment(session, "profile")
+    script = "tests-integration/benchmarks/job_budget.py"
+    path = os.pathsep.join((str(Path(python).parent), os.environ.get("PATH", "")))
+    arguments = session.posargs
+    session.run(
+        python, script, *arguments, env={"PATH": path}, interrupt_timeout=PATIENCE
+    )
+
+
 def check_style(session: nox.Session, python: str) -> None:
     """Run ruff over everything."""
     session.run(python, "-m", "ruff", "check", "--quiet")

@@ -243,6 +243,19 @@ def test_a_job_takes_its_history_along(connection, insert):
         assert connection.execute(query).fetchone() == (0,), table
 
 
+def test_emptying_the_queue_empties_the_history(connection, insert):
+    job = insert("job_queue", **FAILED)
+    for table in ["job_attempts", "job_events", "job_logs"]:
+        insert(table, job_id=job)
+
+    connection.execute("TRUNCATE job_queue CASCADE")
+
+    left = connection.execute(
+        "SELECT job_id FROM job_attempts UNION SELECT job_id FROM job_events"
+    )
+    assert left.fetchall() == []
+
+
 def test_a_definition_with_jobs_stays(connection, insert):
     insert("job_queue")
 

@@ -136,6 +136,18 @@ def ledger(connection, enqueue, claim):
 
 # What breaks an invariant, returning the ids that the audit must name.
 BREAKS = {
+    "attempt_has_job": """
+        INSERT INTO job_attempts (job_id, attempt, worker_id, leased_at, started_at)
+        VALUES (uuidv7(), 1, 'w1', now(), now()) RETURNING id""",
+    "event_has_job": """
+        INSERT INTO job_events (job_id, event_type)
+        VALUES (uuidv7(), 'ENQUEUED') RETURNING id""",
+    "released_job_says_so": """
+        INSERT INTO job_attempts (
+            job_id, attempt, worker_id, leased_at, started_at, finished_at, outcome
+        )
+        VALUES (%(pending)s, 1, 'w1', now(), now(), now(), 'RELEASED')
+        RETURNING job_id""",
     "leased_job_has_open_attempt": """
         UPDATE job_attempts SET worker_id = 'w2'
         WHERE job_id = %(leased)s RETURNING job_id""",

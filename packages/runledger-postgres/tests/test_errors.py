@@ -38,8 +38,9 @@ CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON job_queue
 """
 
 
-ORPHAN_EVENT = """
-INSERT INTO job_events (job_id, event_type) VALUES (gen_random_uuid(), 'LEASED')
+ORPHAN_DEAD_LETTER = """
+INSERT INTO job_dead_letters (job_id, job_type, attempt, payload_snapshot, failed_at)
+VALUES (gen_random_uuid(), 'mail.send', 1, '{}', now())
 """
 
 
@@ -178,7 +179,7 @@ def test_what_may_succeed_when_repeated_is_known(sqlstate, is_transient):
             "INSERT INTO job_queue (job_type, max_attempts) VALUES ('nobody', 1)",
             "job.definition_not_found",
         ),
-        (ORPHAN_EVENT, "db.related_resource_missing"),
+        (ORPHAN_DEAD_LETTER, "db.related_resource_missing"),
         (
             "INSERT INTO job_definitions (job_type) VALUES ('mail.send')",
             "db.unique_violation",

@@ -108,7 +108,7 @@ def test_a_later_attempt_keeps_the_start_of_the_job(run, enqueue, claim):
 
     assert (job.attempt, job.started_at) == (1, started_at)
     assert outcomes == [AttemptOutcome.RETRYABLE, AttemptOutcome.RELEASED]
-    assert (job.status_reason, job.last_error_code) == (None, None)
+    assert (job.status_reason, job.last_error_code) == ("RELEASED", None)
 
 
 @pytest.mark.parametrize("name", BEGINNINGS)

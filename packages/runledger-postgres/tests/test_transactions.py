@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg_pool import ConnectionPool
 
 from runledger_core import EVERYTHING, JobEnqueue
 from runledger_postgres import (
@@ -32,6 +33,19 @@ def test_a_pool_commits_by_itself(run, define, connection):
     outcome = run(enqueue_job, REQUEST)
 
     assert get_job_by_id(connection, outcome.job_id, scope=EVERYTHING) is not None
+
+
+def test_a_connection_lent_by_a_pool_comes_back_as_it_was(
+    runledger_database, define, raises_code
+):
+    define()
+    with ConnectionPool(runledger_database, min_size=1, max_size=1) as pool:
+        enqueue_job(pool, REQUEST)
+        with raises_code("job.definition_not_found_or_disabled"):
+            enqueue_job(pool, JobEnqueue("nobody.knows"))
+
+        with pool.connection() as lent:
+            assert not lent.autocommit
 
 
 def test_a_job_leaves_with_the_transaction_that_rolls_back(

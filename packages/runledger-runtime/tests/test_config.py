@@ -8,9 +8,9 @@ from runledger_runtime import JobsConfig, WakeUpMode
 VARIABLES = {
     "JOBS_POLL_INTERVAL_MS": ("poll_interval_ms", 500, 1),
     "JOBS_IDLE_POLL_MAX_MS": ("idle_poll_max_ms", 5000, 1),
-    "JOBS_CLAIM_BATCH_SIZE": ("claim_batch_size", 16, 1),
+    "JOBS_CLAIM_BATCH_SIZE": ("claim_batch_size", 100, 1),
     "JOBS_LEASE_TTL_SECONDS": ("lease_ttl_seconds", 60, 10),
-    "JOBS_MAX_GLOBAL_CONCURRENCY": ("max_global_concurrency", 32, 1),
+    "JOBS_MAX_GLOBAL_CONCURRENCY": ("max_global_concurrency", 100, 1),
     "JOBS_REAPER_INTERVAL_SECONDS": ("reaper_interval_seconds", 15, 1),
     "JOBS_SCHEDULE_POLL_INTERVAL_SECONDS": ("schedule_poll_interval_seconds", 30, 1),
     "JOBS_MAINTENANCE_INTERVAL_SECONDS": ("maintenance_interval_seconds", 0, 0),

@@ -61,10 +61,11 @@ def ask(url, *, payload=None):
 
 
 @db
+@pytest.mark.parametrize("program", ["worker.py", "all_cores.py"])
 def test_the_worker_runs_jobs_and_stops_in_good_order(
-    runledger_database, runledger_pool
+    runledger_database, runledger_pool, program
 ):
-    with example("worker.py", DATABASE_URL=runledger_database) as process:
+    with example(program, DATABASE_URL=runledger_database) as process:
         wait_for_line(process, "runs worker, ")
         job_id = enqueue_job(
             runledger_pool, JobEnqueue("mail.send", {"to": "ada@example.org"})

@@ -6,14 +6,18 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from ._steps import Batch, Copy
-from ._transactions import TransactionMode, transaction_mode
+from ._transactions import TransactionMode, commits_alone, transaction_mode
 from ._translate import translate, translate_commit
 
 if TYPE_CHECKING:
+    from psycopg.rows import RowFactory
+
+    from runledger_core import RunledgerError
+
     from ._steps import Call, Rows, Step, Steps
 
 T = TypeVar("T")
@@ -50,15 +54,23 @@ async def _bracketed(
     )
     if mode is TransactionMode.OPEN:
         try:
-            return await _converse(connection, steps, mode)
+            return await _converse(connection, steps, mode, next(steps))
         except BaseException:
             if not connection.closed:
                 await connection.rollback()
             raise
+    try:
+        step = next(steps)
+        if mode is TransactionMode.OWN and commits_alone(connection, step):
+            answer, refusal = await _committed(connection, step)
+            step = steps.throw(refusal) if refusal else steps.send(answer)
+    except StopIteration as stop:
+        done: T = stop.value
+        return done
     is_ready_to_commit = False
     try:
         async with connection.transaction():
-            value = await _converse(connection, steps, mode)
+            value = await _converse(connection, steps, mode, step)
             is_ready_to_commit = mode is TransactionMode.OWN
     except psycopg.Error as error:
         coded = translate_commit(error) if is_ready_to_commit else translate(error)
@@ -66,12 +78,29 @@ async def _bracketed(
     return value
 
 
+async def _committed(
+    connection: psycopg.AsyncConnection[Any], step: Step
+) -> tuple[object, RunledgerError | None]:
+    """Have a step be a transaction by itself; return its answer, or its error."""
+    was_autocommit = connection.autocommit
+    try:
+        await connection.set_autocommit(True)
+        return await _answer(connection, step, TransactionMode.OWN), None
+    except psycopg.Error as error:
+        return None, translate_commit(error)
+    finally:
+        if not (was_autocommit or connection.closed):
+            await connection.set_autocommit(False)
+
+
 async def _converse(
-    connection: psycopg.AsyncConnection[Any], steps: Steps[T], mode: TransactionMode
+    connection: psycopg.AsyncConnection[Any],
+    steps: Steps[T],
+    mode: TransactionMode,
+    step: Step,
 ) -> T:
     """Hand each step to the server and its rows, or its error, back."""
     try:
-        step = next(steps)
         while True:
             try:
                 answer = await _answer(connection, step, mode)
@@ -113,7 +142,8 @@ async def _executed(
 ) -> psycopg.AsyncCursor[Any]:
     # Not connection.cursor(): the host may have set a cursor class of its own,
     # with another style of parameters.
-    cursor = psycopg.AsyncCursor(connection, row_factory=dict_row)
+    factory: RowFactory[Any] = tuple_row if call.as_tuples else dict_row
+    cursor = psycopg.AsyncCursor(connection, row_factory=factory)
     owns = mode is TransactionMode.OWN
     query = call.statement.query if owns else call.statement.joined_query
     return await cursor.execute(query, call.params)

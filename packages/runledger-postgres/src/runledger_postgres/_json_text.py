@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +15,9 @@ json_text: Callable[[JsonValue | Mapping[str, str]], str] = partial(
     json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":")
 )
 """The compact text of a checked value."""
+
+parse_json: Callable[[str], Any] = json.JSONDecoder().decode
+"""The value of a text that PostgreSQL made of a ``jsonb``."""
 
 
 def json_text_or_none(value: JsonValue | Mapping[str, str]) -> str | None:

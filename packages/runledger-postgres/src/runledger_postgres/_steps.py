@@ -22,11 +22,19 @@ class Call:
     One statement with its parameters.
 
     ``params=None`` sends the text as it is, without a place for parameters, which
-    is what lets a migration hold many statements.
+    is what lets a migration hold many statements. With *as_tuples* it is answered with
+    tuples in place of mappings: for many rows at a time, the names cost more than what
+    they name.
+
+    With *commits* it is a whole transaction by itself where it begins one of the
+    operation's own: a single statement does not need BEGIN and COMMIT, which are two
+    more round trips. It must be able to stand without what follows.
     """
 
     statement: Statement
     params: Mapping[str, object] | None = None
+    as_tuples: bool = False
+    commits: bool = False
 
 
 @attrs.frozen
@@ -53,6 +61,22 @@ def rows(statement: Statement, /, **params: object) -> Steps[Rows]:
     """Ask for all rows."""
     found: Rows = yield Call(statement, params)
     return found
+
+
+def tuples(
+    statement: Statement, /, **params: object
+) -> Steps[Sequence[tuple[Any, ...]]]:
+    """Ask for all rows, each as a tuple of its columns."""
+    found: Sequence[tuple[Any, ...]] = yield Call(statement, params, as_tuples=True)
+    return found
+
+
+def committed(statement: Statement, /, **params: object) -> Steps[Row | None]:
+    """Ask for one row or none, and commit at once where the transaction is our own."""
+    found = yield Call(statement, params, commits=True)
+    if len(found) > 1:
+        raise _unexpected(statement, "at most one row", len(found))
+    return found[0] if found else None
 
 
 def maybe(statement: Statement, /, **params: object) -> Steps[Row | None]:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
 
+from ._steps import Call
 from .errors import DatabaseConnectionError, QueryError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ._steps import Step
 
 
 class TransactionMode(Enum):
@@ -54,3 +61,20 @@ def transaction_mode(
             raise QueryError("db.transaction_aborted")
         case _:
             raise DatabaseConnectionError("db.connection_failed")
+
+
+def commits_alone(
+    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], step: Step
+) -> bool:
+    """
+    Tell whether a step that comes first needs no BEGIN and no COMMIT around it.
+
+    A connection that asks for an isolation of its own says so in its BEGIN.
+    """
+    return (
+        isinstance(step, Call)
+        and step.commits
+        and connection.isolation_level is None
+        and connection.read_only is None
+        and connection.deferrable is None
+    )

@@ -237,7 +237,7 @@ def test_a_purge_touches_its_batch(ledger, keep_keyed, cache_mode):
         "after_id": UUID(int=0),
     }
     children = {
-        "idx_job_events_job_run_id",
+        "pk_job_events",
         "uq_job_attempts_job_run_attempt",
         "idx_job_logs_job_run_id",
         "pk_job_dead_letters",
@@ -297,7 +297,6 @@ def test_reading_one_job_reads_one_job(ledger, name, status, cache_mode):
         "pk_job_definitions",
         "pk_job_events",
         "idx_job_queue_claim",
-        "idx_job_events_job_run_id",
         "uq_job_attempts_job_run_attempt",
         "uq_workflow_steps_job_id",
     }

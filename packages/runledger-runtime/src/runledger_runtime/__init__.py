@@ -50,6 +50,7 @@ from .observers import (
     ObservedJob,
     RetryScheduled,
 )
+from .processes import run_workers
 from .reaper import run_reaper_loop
 from .registry import JobRegistry
 from .scheduler import run_scheduler_loop
@@ -116,4 +117,5 @@ __all__ = [
     "run_reaper_loop",
     "run_scheduler_loop",
     "run_worker_loop",
+    "run_workers",
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._ledger import ClaimedJob
 
 _CLOCKLESS: Final = math.inf
+_SAME_DEADLINE_SECONDS: Final = 0.005
 
 
 class CancelReason(Enum):
@@ -81,9 +82,17 @@ class HeldJob:
         return max(0.0, self.ended_at - started_at)
 
     def begin(self, scope: trio.CancelScope, clock: trio.abc.Clock) -> None:
-        """Run from now on inside *scope*, for as long as the job's timeout allows."""
+        """
+        Run from now on inside *scope*, for as long as the job's timeout allows.
+
+        It may be ended some milliseconds early, but not late.
+        """
         self._now = clock.current_time
-        self.deadline = scope.deadline = self._now() + self.claimed.timeout_seconds
+        self.deadline = self._now() + self.claimed.timeout_seconds
+        # Jobs of one kind that follow each other at once share a deadline: to set one
+        # anew takes trio a seventh of the time that such a job takes altogether.
+        if not 0 <= self.deadline - scope.deadline <= _SAME_DEADLINE_SECONDS:
+            scope.deadline = self.deadline
         self.scope = scope
 
     def cancel(self, reason: CancelReason) -> None:

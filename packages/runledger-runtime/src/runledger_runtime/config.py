@@ -130,10 +130,10 @@ class JobsConfig:
     poll_interval_ms: int = _setting(500, "JOBS_POLL_INTERVAL_MS")
     idle_poll_max_ms: int = _setting(5000, "JOBS_IDLE_POLL_MAX_MS")
     claim_batch_size: int = _setting(
-        16, "JOBS_CLAIM_BATCH_SIZE", maximum=1000, clamp_above=True
+        100, "JOBS_CLAIM_BATCH_SIZE", maximum=1000, clamp_above=True
     )
     lease_ttl_seconds: int = _setting(60, "JOBS_LEASE_TTL_SECONDS", clamp=10)
-    max_global_concurrency: int = _setting(32, "JOBS_MAX_GLOBAL_CONCURRENCY")
+    max_global_concurrency: int = _setting(100, "JOBS_MAX_GLOBAL_CONCURRENCY")
     reaper_interval_seconds: int = _setting(15, "JOBS_REAPER_INTERVAL_SECONDS")
     schedule_poll_interval_seconds: int = _setting(
         30, "JOBS_SCHEDULE_POLL_INTERVAL_SECONDS"

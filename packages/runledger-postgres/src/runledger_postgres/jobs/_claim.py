@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from runledger_core import Lease, check_identifier
 
+from .._json_text import parse_json
 from .._operation import operation
 from .._statements import statement
-from .._steps import rows
+from .._steps import rows, tuples
 from ..errors import QueryError
 from ..records import ClaimedJob, ClaimedStep
 from ._lease import check_lease_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from runledger_core import JsonValue
 
-    from .._steps import Row, Rows, Steps
+    from .._steps import Steps
 
 CLAIM_JOBS = statement("jobs/claim_jobs")
 LIST_STEP_INPUTS = statement("jobs/list_step_inputs")
 MAX_CLAIM_LIMIT: Final = 1000
+
+# Where the statement's columns say which step a job does, and whether it has inputs.
+_STEP_ID: Final = -4
+_HAS_INPUTS: Final = -1
 
 
 @operation(owns_transaction=True)
@@ -59,7 +66,7 @@ def claim_jobs(
         raise QueryError("job.invalid_claim_limit")
     if job_types is not None and not job_types:
         return []
-    found = yield from rows(
+    found = yield from tuples(
         CLAIM_JOBS,
         worker_id=worker_id,
         lease_seconds=lease_seconds,
@@ -68,47 +75,62 @@ def claim_jobs(
         limited_types=list(limits),
         rooms=[min(each, limit) for each in limits.values()],
     )
-    inputs = yield from _inputs(found)
-    return [_claimed(worker_id, row, inputs) for row in found]
+    claimed = [_claimed(worker_id, row) for row in found]
+    if any(row[_HAS_INPUTS] for row in found):
+        return (yield from _with_inputs(claimed, found))
+    return claimed
 
 
-def _inputs(claimed: Rows) -> Steps[Mapping[UUID, Mapping[str, JsonValue]]]:
-    """Read the inputs of the claimed steps; ask nothing when no step has any."""
-    step_ids = [row["step_id"] for row in claimed if row["has_inputs"]]
-    if not step_ids:
-        return {}
+def _claimed(worker_id: str, row: tuple[Any, ...]) -> ClaimedJob:
+    (
+        job_id,
+        job_type,
+        organization_id,
+        payload,
+        checkpoint,
+        priority,
+        run_number,
+        attempt,
+        max_attempts,
+        timeout_seconds,
+        lease_expires_at,
+        trace_context,
+        waited_seconds,
+        step_id,
+        workflow_run_id,
+        step_key,
+        _,
+    ) = row
+    # By position: that takes two thirds of the time.
+    return ClaimedJob(
+        Lease(job_id, run_number, attempt, worker_id),
+        job_type,
+        organization_id,
+        parse_json(payload),
+        None if checkpoint is None else parse_json(checkpoint),
+        priority,
+        max_attempts,
+        timeout_seconds,
+        lease_expires_at,
+        waited_seconds,
+        None if trace_context is None else parse_json(trace_context),
+        None if step_id is None else ClaimedStep(workflow_run_id, step_key),
+    )
+
+
+def _with_inputs(
+    claimed: Sequence[ClaimedJob], found: Sequence[tuple[Any, ...]]
+) -> Steps[list[ClaimedJob]]:
+    """Give those jobs their inputs whose steps have any."""
+    step_ids = [row[_STEP_ID] for row in found if row[_HAS_INPUTS]]
     inputs: dict[UUID, dict[str, JsonValue]] = {}
     for row in (yield from rows(LIST_STEP_INPUTS, step_ids=step_ids)):
         inputs.setdefault(row["step_id"], {})[row["step_key"]] = row["output"]
-    return inputs
-
-
-def _claimed(
-    worker_id: str, row: Row, inputs: Mapping[UUID, Mapping[str, JsonValue]]
-) -> ClaimedJob:
-    step_id = row["step_id"]
-    return ClaimedJob(
-        lease=Lease(
-            job_id=row["job_id"],
-            run_number=row["run_number"],
-            attempt=row["attempt"],
-            worker_id=worker_id,
-        ),
-        job_type=row["job_type"],
-        organization_id=row["organization_id"],
-        payload=row["payload"],
-        checkpoint=row["checkpoint"],
-        priority=row["priority"],
-        max_attempts=row["max_attempts"],
-        timeout_seconds=row["timeout_seconds"],
-        lease_expires_at=row["lease_expires_at"],
-        waited_seconds=row["waited_seconds"],
-        trace_context=row["trace_context"],
-        step=None
-        if step_id is None
-        else ClaimedStep(
-            workflow_run_id=row["workflow_run_id"],
-            step_key=row["step_key"],
-            inputs=inputs.get(step_id, {}),
-        ),
-    )
+    return [
+        job
+        if job.step is None
+        else attrs.evolve(
+            job, step=attrs.evolve(job.step, inputs=inputs.get(row[_STEP_ID], {}))
+        )
+        for job, row in zip(claimed, found, strict=True)
+    ]

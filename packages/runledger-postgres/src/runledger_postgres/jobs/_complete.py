@@ -18,29 +18,31 @@ from runledger_core import (
     is_retryable,
 )
 
+from .._array_text import plain_column, text_column
 from .._json_text import json_text_or_none
 from .._operation import operation
 from .._statements import skipping_statement, statement
-from .._steps import rows
+from .._steps import tuples
 from ..errors import QueryError
 from ..records import SettledJob
 from ..workflows._job_steps import end_job_steps
 from ._lease import busy_error, busy_leases, lease_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from runledger_core import RetryDelay
 
-    from .._steps import Row, Steps
+    from .._steps import Steps
 
 COMPLETE_JOBS = statement("jobs/complete_jobs")
 COMPLETE_FREE_JOBS = skipping_statement("jobs/complete_jobs")
 DEFAULT_RETRY: Final = RetryPolicy()
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_STATUSES: Final = {status.value: status for status in JobStatus}
 
 
 @attrs.frozen
@@ -106,25 +108,30 @@ def complete_jobs(
     indexes = list(firsts.values())
     chosen = [settlements[index] for index in indexes]
     complete = COMPLETE_FREE_JOBS if skip_locked else COMPLETE_JOBS
-    answers = yield from rows(complete, **_columns(chosen))
-    results: list[SettledJob | QueryError] = [
-        QueryError("job.lease_owner_mismatch", internal=f"{settlement.lease}")
-        for settlement in settlements
-    ]
-    unanswered = dict(firsts)
+    answers = yield from tuples(complete, **_columns(chosen))
+    results: list[SettledJob | QueryError | None] = [None] * len(settlements)
     ended_steps: list[UUID] = []
-    for answer in answers:
-        index = indexes[answer["position"] - 1]
-        lease = settlements[index].lease
-        del unanswered[lease]
-        results[index] = _result(settlements[index], answer)
-        if answer["is_step_ended"]:
-            ended_steps.append(lease.job_id)
-    if skip_locked:
+    for position, status, next_run_at, is_progress_invalid, is_step_ended, _ in answers:
+        index = indexes[position - 1]
+        settlement = settlements[index]
+        results[index] = (
+            QueryError("job.invalid_completion_progress")
+            if is_progress_invalid
+            else _settled(settlement, _STATUSES[status], next_run_at)
+        )
+        if is_step_ended:
+            ended_steps.append(settlement.lease.job_id)
+    if skip_locked and len(answers) < len(firsts):
+        unanswered = {
+            lease: index for lease, index in firsts.items() if results[index] is None
+        }
         for lease in (yield from busy_leases(unanswered)):
             results[unanswered[lease]] = busy_error(lease)
     yield from end_job_steps(ended_steps)
-    return results
+    return [
+        _not_held(settlement.lease) if result is None else result
+        for settlement, result in zip(settlements, results, strict=True)
+    ]
 
 
 @operation(owns_transaction=True)
@@ -170,16 +177,21 @@ def _complete_one(settlement: JobSettlement) -> Steps[SettledJob]:
     return result
 
 
-def _result(settlement: JobSettlement, answer: Row) -> SettledJob | QueryError:
-    if answer["is_progress_invalid"]:
-        return QueryError("job.invalid_completion_progress")
-    status = JobStatus(answer["status"])
+def _settled(
+    settlement: JobSettlement, status: JobStatus, next_run_at: datetime
+) -> SettledJob:
+    if status is JobStatus.SUCCEEDED:
+        return SettledJob(settlement.lease, status)
     return SettledJob(
         lease=settlement.lease,
         status=status,
-        next_run_at=answer["next_run_at"] if status is JobStatus.PENDING else None,
+        next_run_at=next_run_at if status is JobStatus.PENDING else None,
         dead_letter_reason=_dead_letter_reason(settlement, status),
     )
+
+
+def _not_held(lease: Lease) -> QueryError:
+    return QueryError("job.lease_owner_mismatch", internal=f"{lease}")
 
 
 def _dead_letter_reason(
@@ -192,51 +204,65 @@ def _dead_letter_reason(
     return DeadLetterReason.FAILURE_KIND_NON_RETRYABLE
 
 
-def _columns(settlements: Sequence[JobSettlement]) -> dict[str, list[Any]]:
-    """Turn the settlements on their side: the statement takes a list a column."""
-    cells = [_cells(settlement) for settlement in settlements]
-    columns = {name: [cell[name] for cell in cells] for name in cells[0]}
+def _columns(settlements: Sequence[JobSettlement]) -> dict[str, str]:
+    """Turn the settlements on their side: the statement takes an array a column."""
+    cells = zip(*map(_cells, settlements), strict=True)
+    columns = {
+        name: column(values)
+        for (name, column), values in zip(_CELLS.items(), cells, strict=True)
+    }
     return {**lease_columns([s.lease for s in settlements]), **columns}
 
 
-def _cells(settlement: JobSettlement) -> dict[str, Any]:
-    match settlement:
-        case SettleSuccess(completion=completion):
-            return {
-                "outcomes": AttemptOutcome.SUCCEEDED.value,
-                "outputs": json_text_or_none(completion.output),
-                "checkpoints": json_text_or_none(completion.checkpoint),
-                "progress_done": completion.progress_done,
-                "progress_total": completion.progress_total,
-                "error_codes": None,
-                "error_messages": None,
-                "error_details": None,
-                "retry_min_ms": None,
-                "retry_max_ms": None,
-                "hints_ms": None,
-                "hints_at": None,
-            }
-        case SettleFailure(lease=lease, failure=failure, retry=retry):
-            shortest, longest = retry.delay_window_ms(
-                job_id=lease.job_id, attempt=lease.attempt, failure_code=failure.code
-            )
-            return {
-                "outcomes": failure.kind.value,
-                "outputs": None,
-                "checkpoints": None,
-                "progress_done": None,
-                "progress_total": None,
-                "error_codes": failure.code,
-                "error_messages": failure.message,
-                "error_details": failure.detail,
-                "retry_min_ms": shortest,
-                "retry_max_ms": longest,
-                **_hint(failure.not_before),
-            }
+_CELLS: Final[Mapping[str, Callable[[Sequence[Any]], str]]] = {
+    "outcomes": plain_column,
+    "outputs": text_column,
+    "checkpoints": text_column,
+    "progress_done": plain_column,
+    "progress_total": plain_column,
+    "error_codes": text_column,
+    "error_messages": text_column,
+    "error_details": text_column,
+    "retry_min_ms": plain_column,
+    "retry_max_ms": plain_column,
+    "hints_ms": plain_column,
+    "hints_at": text_column,
+}
+"""Which parameters a settlement gives values to, in order, and how each is written."""
+
+_NO_FAILURE: Final = (None,) * 7
+_NO_COMPLETION: Final = (None,) * 4
 
 
-def _hint(not_before: timedelta | datetime | None) -> dict[str, Any]:
+def _cells(settlement: JobSettlement) -> tuple[Any, ...]:
+    if isinstance(settlement, SettleSuccess):
+        completion = settlement.completion
+        return (
+            AttemptOutcome.SUCCEEDED,
+            json_text_or_none(completion.output),
+            json_text_or_none(completion.checkpoint),
+            completion.progress_done,
+            completion.progress_total,
+            *_NO_FAILURE,
+        )
+    lease, failure = settlement.lease, settlement.failure
+    shortest, longest = settlement.retry.delay_window_ms(
+        job_id=lease.job_id, attempt=lease.attempt, failure_code=failure.code
+    )
+    return (
+        failure.kind,
+        *_NO_COMPLETION,
+        failure.code,
+        failure.message,
+        failure.detail,
+        shortest,
+        longest,
+        *_hint(failure.not_before),
+    )
+
+
+def _hint(not_before: timedelta | datetime | None) -> tuple[int | None, str | None]:
     """Say the handler's own time as a delay or as an instant, or not at all."""
     if isinstance(not_before, timedelta):
-        return {"hints_ms": not_before // _MILLISECOND, "hints_at": None}
-    return {"hints_ms": None, "hints_at": not_before}
+        return not_before // _MILLISECOND, None
+    return None, None if not_before is None else not_before.isoformat()

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runledger_core import JobStatus, job_snapshot
 
+from .._array_text import plain_column, text_column
 from .._json_text import json_text, json_text_or_none
 from .._operation import operation
 from .._statements import statement
-from .._steps import rows
+from .._steps import committed, rows
 from ..errors import QueryError
 from ..records import EnqueueDisposition, JobEnqueueOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from runledger_core import JobEnqueue
 
     from .._steps import Row, Steps
 
+ENQUEUE_JOB = statement("jobs/enqueue_job")
 ENQUEUE_JOBS = statement("jobs/enqueue_jobs")
 WAKE_SLEEPERS = statement("workers/wake_sleepers")
 MATCH_EXISTING_JOBS = statement("jobs/match_existing_jobs")
@@ -47,8 +50,25 @@ def enqueue_job(request: JobEnqueue) -> Steps[JobEnqueueOutcome]:
             ``job.enqueue_idempotency_unsupported_isolation`` for a key outside
             READ COMMITTED, ``job.idempotency_conflict_missing_existing``.
     """
-    outcomes = yield from enqueue_jobs.steps([request])
-    return outcomes[0]
+    if request.idempotency_key is not None:
+        return (yield from enqueue_jobs.steps([request]))[0]
+    inserted = yield from committed(
+        ENQUEUE_JOB,
+        job_type=request.job_type,
+        organization_id=request.organization_id,
+        payload=json_text(request.payload),
+        priority=request.priority,
+        max_attempts=request.max_attempts,
+        timeout_seconds=request.timeout_seconds,
+        next_run_at=request.next_run_at,
+        stage=request.effective_stage,
+        trace_context=json_text_or_none(request.trace_context),
+    )
+    if inserted is None:
+        raise QueryError("job.definition_not_found_or_disabled", _named(request))
+    if inserted["has_sleepers"]:
+        yield from _wake([request])
+    return _inserted(inserted["job_id"])
 
 
 @operation
@@ -70,12 +90,7 @@ def enqueue_jobs(requests: Sequence[JobEnqueue]) -> Steps[list[JobEnqueueOutcome
     outcomes: dict[int, JobEnqueueOutcome] = {}
     for index, answer in enumerate(answers):
         if answer["is_inserted"]:
-            outcomes[index] = JobEnqueueOutcome(
-                job_id=answer["job_id"],
-                status=JobStatus.PENDING,
-                run_number=1,
-                disposition=EnqueueDisposition.INSERTED,
-            )
+            outcomes[index] = _inserted(answer["job_id"])
         elif requests[index].idempotency_key is None:
             raise QueryError(
                 "job.definition_not_found_or_disabled",
@@ -84,15 +99,28 @@ def enqueue_jobs(requests: Sequence[JobEnqueue]) -> Steps[list[JobEnqueueOutcome
         elif not answer["accepts_keys"]:
             raise QueryError("job.enqueue_idempotency_unsupported_isolation")
     if answers[0]["has_sleepers"] and outcomes:
-        yield from rows(
-            WAKE_SLEEPERS,
-            job_types=[requests[index].job_type for index in outcomes],
-            next_runs_at=[requests[index].next_run_at for index in outcomes],
-        )
+        yield from _wake([requests[index] for index in outcomes])
     if len(outcomes) < len(requests):
         found = yield from _match_existing(requests, answers)
         outcomes.update(found)
     return [outcomes[index] for index in range(len(requests))]
+
+
+def _wake(requests: Sequence[JobEnqueue]) -> Steps[None]:
+    yield from rows(
+        WAKE_SLEEPERS,
+        job_types=[request.job_type for request in requests],
+        next_runs_at=[request.next_run_at for request in requests],
+    )
+
+
+def _inserted(job_id: UUID) -> JobEnqueueOutcome:
+    return JobEnqueueOutcome(
+        job_id=job_id,
+        status=JobStatus.PENDING,
+        run_number=1,
+        disposition=EnqueueDisposition.INSERTED,
+    )
 
 
 def _match_existing(
@@ -153,20 +181,25 @@ def _named(request: JobEnqueue) -> str:
     return f"job type {request.job_type!r}"
 
 
-def _request_columns(requests: Sequence[JobEnqueue]) -> dict[str, list[Any]]:
-    """Turn the requests on their side: the statement takes a list a column."""
+def _request_columns(requests: Sequence[JobEnqueue]) -> dict[str, str]:
+    """Turn the requests on their side: the statement takes an array a column."""
+    times = [r.next_run_at for r in requests]
     return {
-        "job_types": [r.job_type for r in requests],
-        "organization_ids": [r.organization_id for r in requests],
-        "payloads": [json_text(r.payload) for r in requests],
-        "priorities": [r.priority for r in requests],
-        "max_attempts": [r.max_attempts for r in requests],
-        "timeouts_seconds": [r.timeout_seconds for r in requests],
-        "next_runs_at": [r.next_run_at for r in requests],
-        "idempotency_keys": [r.idempotency_key for r in requests],
-        "stages": [r.effective_stage for r in requests],
-        "snapshots": [_snapshot_text(r) for r in requests],
-        "trace_contexts": [json_text_or_none(r.trace_context) for r in requests],
+        "job_types": text_column([r.job_type for r in requests]),
+        "organization_ids": plain_column([r.organization_id for r in requests]),
+        "payloads": text_column([json_text(r.payload) for r in requests]),
+        "priorities": plain_column([r.priority for r in requests]),
+        "max_attempts": plain_column([r.max_attempts for r in requests]),
+        "timeouts_seconds": plain_column([r.timeout_seconds for r in requests]),
+        "next_runs_at": text_column(
+            [None if at is None else at.isoformat() for at in times]
+        ),
+        "idempotency_keys": text_column([r.idempotency_key for r in requests]),
+        "stages": text_column([r.effective_stage for r in requests]),
+        "snapshots": text_column([_snapshot_text(r) for r in requests]),
+        "trace_contexts": text_column(
+            [json_text_or_none(r.trace_context) for r in requests]
+        ),
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runledger_core import Lease
 
+from .._array_text import array_text, text_column, uuid_array
 from .._operation import operation
 from .._statements import statement
 from .._steps import Call, batch, rows
@@ -60,13 +61,13 @@ def heartbeat_jobs(
     return HeartbeatReport(renewed, canceled, missing - canceled - busy, busy)
 
 
-def lease_columns(leases: Sequence[Lease]) -> Mapping[str, list[Any]]:
-    """Turn leases on their side: statements take a list a column."""
+def lease_columns(leases: Sequence[Lease]) -> Mapping[str, str]:
+    """Turn leases on their side: statements take an array a column."""
     return {
-        "job_ids": [lease.job_id for lease in leases],
-        "run_numbers": [lease.run_number for lease in leases],
-        "attempts": [lease.attempt for lease in leases],
-        "worker_ids": [lease.worker_id for lease in leases],
+        "job_ids": uuid_array([lease.job_id for lease in leases]),
+        "run_numbers": array_text([lease.run_number for lease in leases]),
+        "attempts": array_text([lease.attempt for lease in leases]),
+        "worker_ids": text_column([lease.worker_id for lease in leases]),
     }
 
 

@@ -53,10 +53,14 @@ JOB_INVARIANTS: Final = _of(
     history_stays_within_runs=(
         "no attempt, event, log or dead letter is about a run that has not begun"
     ),
+    released_job_says_so=(
+        "a waiting job has the reason RELEASED if its last claim was given back"
+    ),
 )
 
 ATTEMPT_INVARIANTS: Final = _of(
     "job_attempts",
+    attempt_has_job="an attempt belongs to a job",
     open_attempt_has_lease=(
         "an open attempt belongs to a job leased in its run, number and worker"
     ),
@@ -94,6 +98,7 @@ EVENT_INVARIANTS: Final = (
     ),
     *_of(
         "job_events",
+        event_has_job="an event belongs to a job",
         events_follow_transitions="each event may follow the one before it",
         nothing_follows_the_end=(
             "in a run nothing follows the terminal event but the requeue that "

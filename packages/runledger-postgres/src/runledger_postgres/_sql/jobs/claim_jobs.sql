@@ -15,7 +15,9 @@
 -- expect few: else it would not believe in a plan for any parameters, and plan anew for
 -- each claim, which takes longer than the claim.
 --
--- An attempt that was given back before its work began is opened again.
+-- An attempt that was given back before its work began is opened again. Its job says so in
+-- status_reason: to be ready for a row that may be there takes PostgreSQL a look, a
+-- confirmation and its WAL for each attempt.
 --
 -- Locks job_queue rows (rank 2) and waits for none. NO KEY, so that a job is claimed
 -- although an open transaction refers to it, say by its idempotency key. The stage is
@@ -134,7 +136,8 @@ leased AS (
     RETURNING
         q.id, q.job_type, q.organization_id, q.payload, q.checkpoint, q.priority,
         q.run_number, q.attempt, q.max_attempts, q.timeout_seconds, q.next_run_at,
-        q.lease_expires_at, q.trace_context
+        q.lease_expires_at, q.trace_context,
+        q.status_reason IS NOT DISTINCT FROM 'RELEASED' AS is_reopened
 ),
 attempt AS (
     INSERT INTO job_attempts (
@@ -143,6 +146,16 @@ attempt AS (
     )
     SELECT id, run_number, attempt, %(worker_id)s, now(), now(), now()
     FROM leased
+    WHERE NOT is_reopened
+),
+reopened AS (
+    INSERT INTO job_attempts (
+        job_id, run_number, attempt, worker_id, leased_at, started_at,
+        execution_started_persisted_at
+    )
+    SELECT id, run_number, attempt, %(worker_id)s, now(), now(), now()
+    FROM leased
+    WHERE is_reopened
     ON CONFLICT (job_id, run_number, attempt) DO UPDATE
     SET worker_id = EXCLUDED.worker_id,
         leased_at = EXCLUDED.leased_at,
@@ -163,9 +176,10 @@ event AS (
     FROM leased
 )
 SELECT
-    l.id AS job_id, l.job_type, l.organization_id, l.payload, l.checkpoint, l.priority,
-    l.run_number, l.attempt, l.max_attempts, l.timeout_seconds, l.lease_expires_at,
-    l.trace_context,
+    l.id AS job_id, l.job_type, l.organization_id, l.payload::text AS payload,
+    l.checkpoint::text AS checkpoint, l.priority, l.run_number, l.attempt,
+    l.max_attempts, l.timeout_seconds, l.lease_expires_at,
+    l.trace_context::text AS trace_context,
     extract(EPOCH FROM now() - l.next_run_at)::double precision AS waited_seconds,
     s.step_id, s.workflow_run_id, s.step_key, s.has_inputs
 FROM leased AS l

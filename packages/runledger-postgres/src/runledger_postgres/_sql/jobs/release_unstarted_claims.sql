@@ -3,7 +3,7 @@
 -- A claim began when anything was written under it. Claiming stamps one instant on the
 -- attempt, the heartbeat and the job's update time; a renewal moves the second, a report
 -- of progress, stage or checkpoint the third. The attempt's row stays, as RELEASED, and
--- the next claim of the same number opens it again.
+-- the next claim of the same number opens it again: status_reason tells it to.
 --
 -- Locks job_queue rows (rank 2) and steps over those that others hold, which
 -- list_live_leases.sql names afterwards. A lease must be live before the lock and after it.
@@ -60,7 +60,7 @@ released AS (
         next_run_at = l.released_at + %(delay_ms)s::integer * interval '1 millisecond',
         stage = 'queued',
         output = NULL,
-        status_reason = NULL,
+        status_reason = 'RELEASED',
         last_error_code = NULL,
         last_error_message = NULL,
         updated_at = l.released_at

@@ -1,4 +1,5 @@
--- Wake sleepers for jobs that were enqueued before, in the same transaction.
+-- Wake sleepers for jobs that were enqueued before, in the same transaction or just before
+-- it.
 -- Locks the rows of those whom it wakes, unless the transaction is the caller's, and
 -- steps over those that somebody else is waking.
 WITH queued AS (
