@@ -5,7 +5,8 @@
 -- for each other in one order. In a transaction of our own each wait has a bound. A key
 -- that exists, or comes twice in the batch, is not inserted; match_existing_jobs.sql
 -- then compares the requests, with a new snapshot that sees what was committed while we
--- waited. That needs READ COMMITTED, hence accepts_keys.
+-- waited. That needs READ COMMITTED, hence accepts_keys. To be ready for a key that exists
+-- costs a tenth of an insert, so jobs without one take another way.
 -- Whether somebody sleeps for these types is one look at a table of a page; to wake them
 -- takes a statement of its own, which a busy system is spared.
 WITH /*bounded*/
@@ -41,26 +42,54 @@ definition AS MATERIALIZED (
     ORDER BY job_type
     FOR SHARE OF job_definitions
 ),
-inserted AS (
+accepted AS (
+    SELECT
+        r.id, r.job_type, r.organization_id, r.payload,
+        COALESCE(r.priority, d.default_priority) AS priority,
+        COALESCE(r.max_attempts, d.max_attempts) AS max_attempts,
+        COALESCE(r.timeout_seconds, d.default_timeout_seconds) AS timeout_seconds,
+        COALESCE(r.next_run_at, now()) AS next_run_at,
+        r.idempotency_key, r.stage, r.snapshot, r.trace_context, r.position
+    FROM request AS r
+    JOIN definition AS d ON d.job_type = r.job_type
+),
+inserted_plain AS (
+    INSERT INTO job_queue (
+        id, job_type, organization_id, payload, priority, max_attempts,
+        timeout_seconds, next_run_at, stage, trace_context
+    )
+    SELECT
+        id, job_type, organization_id, payload, priority, max_attempts,
+        timeout_seconds, next_run_at, stage, trace_context
+    FROM accepted
+    WHERE idempotency_key IS NULL
+    ORDER BY position
+    RETURNING id, job_type, stage
+),
+inserted_keyed AS (
     INSERT INTO job_queue (
         id, job_type, organization_id, payload, priority, max_attempts,
         timeout_seconds, next_run_at, idempotency_key, stage, enqueue_request,
         trace_context
     )
     SELECT
-        r.id, r.job_type, r.organization_id, r.payload,
-        COALESCE(r.priority, d.default_priority),
-        COALESCE(r.max_attempts, d.max_attempts),
-        COALESCE(r.timeout_seconds, d.default_timeout_seconds),
-        COALESCE(r.next_run_at, now()),
-        r.idempotency_key, r.stage, r.snapshot, r.trace_context
-    FROM request AS r
-    JOIN definition AS d ON d.job_type = r.job_type
-    CROSS JOIN session AS s
-    WHERE r.idempotency_key IS NULL OR s.accepts_keys
-    ORDER BY r.job_type, r.organization_id, r.idempotency_key, r.position
+        id, job_type, organization_id, payload, priority, max_attempts,
+        timeout_seconds, next_run_at, idempotency_key, stage, snapshot,
+        trace_context
+    FROM accepted
+    CROSS JOIN session
+    WHERE idempotency_key IS NOT NULL
+      AND accepts_keys
+    ORDER BY job_type, organization_id, idempotency_key, position
     ON CONFLICT DO NOTHING
     RETURNING id, job_type, stage
+),
+inserted AS MATERIALIZED (
+    SELECT id, job_type, stage
+    FROM inserted_plain
+    UNION ALL
+    SELECT id, job_type, stage
+    FROM inserted_keyed
 ),
 event AS (
     INSERT INTO job_events (job_id, run_number, event_type, stage, payload)
