@@ -9,7 +9,13 @@ FROM job_events AS e
 WHERE e.job_id = %(job_id)s
   AND (e.run_number, e.id) > (
       COALESCE(
-          (SELECT run_number FROM job_events WHERE id = %(after_id)s::bigint), 0
+          (
+              SELECT run_number
+              FROM job_events
+              WHERE job_id = %(job_id)s
+                AND id = %(after_id)s::bigint
+          ),
+          0
       ),
       %(after_id)s::bigint
   )
