@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 import trio
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from runledger_core import JobDefinition, JobEnqueue, RunledgerError
@@ -177,17 +177,17 @@ class Race:
         """Run an operation's statements in a transaction that stays open."""
         step = next(steps)
         while True:
-            answers = [
-                cursor.fetchall() if cursor.description else []
-                for cursor in (
-                    self.holder.execute(call.statement.query, call.params)
-                    for call in getattr(step, "calls", [step])
-                )
-            ]
+            answers = [self._answer(call) for call in getattr(step, "calls", [step])]
             try:
                 step = steps.send(answers if hasattr(step, "calls") else answers[0])
             except StopIteration as stop:
                 return stop.value
+
+    def _answer(self, call: Any) -> Any:
+        factory: Any = tuple_row if call.as_tuples else dict_row
+        with self.holder.cursor(row_factory=factory) as cursor:
+            cursor.execute(call.statement.query, call.params)
+            return cursor.fetchall() if cursor.description else []
 
     def start(
         self, operation: Any, *arguments: Any, at: str, **values: Any

@@ -157,7 +157,10 @@ async def test_an_exception_of_the_body_comes_after_an_orderly_end(supervisor, l
         async with supervisor.running():
             raise KeyError("the host's own")
 
-    assert job_id in ledger.outcomes or ledger.due
+    given_back = {
+        lease.job_id for leases in ledger.calls["release"] for lease in leases
+    }
+    assert ledger.due or job_id in ledger.outcomes.keys() | given_back
     assert ledger.is_closed
 
 

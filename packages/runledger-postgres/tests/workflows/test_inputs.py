@@ -98,8 +98,7 @@ def test_a_claim_without_inputs_is_one_statement(connection, dag, enqueue):
     steps = claim_jobs.steps(**CLAIM)
     call = next(steps)
     cursor = connection.execute(call.statement.sql, call.params)
-    names = [column.name for column in cursor.description]
     with pytest.raises(StopIteration) as end:
-        steps.send([dict(zip(names, row, strict=True)) for row in cursor])
+        steps.send(cursor.fetchall())
 
     assert len(end.value.value) == 2

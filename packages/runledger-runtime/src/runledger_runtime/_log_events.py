@@ -43,6 +43,8 @@ class LogEvent(StrEnum):
     OBSERVER_FAILED = "observer.failed"
     OBSERVER_MISSED = "observer.missed"
     PRESENCE_FAILED = "presence.failed"
+    PROCESSES_MISCONFIGURED = "processes.misconfigured"
+    PROCESS_ENDED = "process.ended"
     REAP_FAILED = "reap.failed"
     REPORT_REFUSED = "report.refused"
     REST_FAILED = "rest.failed"
@@ -76,6 +78,8 @@ _LEVELS: Final = {
     LogEvent.LOOP_FAILED: logging.ERROR,
     LogEvent.NOTIFICATIONS_ARRIVE: logging.INFO,
     LogEvent.OBSERVER_FAILED: logging.ERROR,
+    LogEvent.PROCESSES_MISCONFIGURED: logging.CRITICAL,
+    LogEvent.PROCESS_ENDED: logging.ERROR,
     LogEvent.SCHEDULES_FIRED: logging.INFO,
     LogEvent.SCHEDULES_SKIPPED: logging.INFO,
     LogEvent.SCHEDULE_DEFERRED: logging.ERROR,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -19,6 +18,7 @@ import attrs
 from runledger_core import RunledgerError
 
 from ._exit_code import ExitCode
+from ._log_events import LogEvent, emit
 from ._signals import can_watch_signals
 from ._ticks import Backoff
 
@@ -42,8 +42,6 @@ _GRAVITY: Final = (
     ExitCode.FAILED,
     ExitCode.MISCONFIGURED,
 )
-
-_logger = logging.getLogger("runledger_runtime")
 
 
 def run_workers(
@@ -185,18 +183,24 @@ class _Team:
                 place.backoff.reset()
             pause_seconds = place.backoff.next_pause()
             place.starts_at = time.monotonic() + pause_seconds
-            _logger.error(
+            emit(
+                LogEvent.PROCESS_ENDED,
                 "worker process %d ended with %s; its place is filled in %.1f s",
                 place.number,
                 _described(code),
                 pause_seconds,
+                process_number=place.number,
+                code=code,
             )
             return
         self._places.remove(place)
         self._exit_code = max(self._exit_code, exit_code, key=_GRAVITY.index)
         if exit_code is ExitCode.MISCONFIGURED and not self._is_stopping:
-            _logger.critical(
-                "worker process %d is misconfigured: all stop", place.number
+            emit(
+                LogEvent.PROCESSES_MISCONFIGURED,
+                "worker process %d is misconfigured: all stop",
+                place.number,
+                process_number=place.number,
             )
             self._stop()
 
@@ -227,7 +231,9 @@ def _work(
     try:
         supervisor = make_supervisor()
     except RunledgerError as error:
-        _logger.critical("%s", error.internal_message())
+        emit(
+            LogEvent.SUPERVISOR_FAILED, "%s", error.internal_message(), code=error.code
+        )
         sys.exit(ExitCode.MISCONFIGURED)
     threading.Thread(target=_stop_with_parent, args=(supervisor,), daemon=True).start()
     sys.exit(supervisor.run(stop_when_idle=stop_when_idle))
