@@ -61,7 +61,7 @@ async def _bracketed(
             raise
     try:
         step = next(steps)
-        if mode is TransactionMode.OWN and commits_alone(connection, step):
+        while mode is TransactionMode.OWN and commits_alone(connection, step):
             answer, refusal = await _committed(connection, step)
             step = steps.throw(refusal) if refusal else steps.send(answer)
     except StopIteration as stop:

@@ -67,7 +67,7 @@ def commits_alone(
     connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], step: Step
 ) -> bool:
     """
-    Tell whether a step that comes first needs no BEGIN and no COMMIT around it.
+    Tell whether a step needs no BEGIN and no COMMIT around it, if none came before.
 
     A connection that asks for an isolation of its own says so in its BEGIN.
     """

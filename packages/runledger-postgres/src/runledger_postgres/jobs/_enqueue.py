@@ -107,7 +107,7 @@ def enqueue_jobs(requests: Sequence[JobEnqueue]) -> Steps[list[JobEnqueueOutcome
 
 
 def _wake(requests: Sequence[JobEnqueue]) -> Steps[None]:
-    yield from rows(
+    yield from committed(
         WAKE_SLEEPERS,
         job_types=[request.job_type for request in requests],
         next_runs_at=[request.next_run_at for request in requests],
