@@ -39,9 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         server = settings_of(admin_dsn)
         began_at = time.perf_counter()
         scenarios = options.scenario or list(SCENARIOS)
-        for name, found in measure(
-            admin_dsn, [RUNLEDGER, *chosen], scenarios, amounts
-        ).items():
+        sides = [RUNLEDGER, *chosen]
+        for name, found in measure(admin_dsn, sides, scenarios, amounts):
             failed = failed or any(" failed in " in note for note in found.notes)
             result = document(
                 f"peers_{name}",

@@ -21,7 +21,7 @@ from .environments import CannotRunError, interpreter
 from .side import Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .pins import Peer
 
@@ -43,8 +43,8 @@ class Amounts:
 
 def measure(
     admin_dsn: str, peers: Sequence[Peer], scenarios: Sequence[str], amounts: Amounts
-) -> dict[str, Report]:
-    """Return a report for each scenario."""
+) -> Iterator[tuple[str, Report]]:
+    """Yield each scenario's report when it is done, as the next may take long."""
     notes: list[str] = []
     with ExitStack() as stack:
         sides = []
@@ -59,10 +59,8 @@ def measure(
                 notes.append(failure(peer.name, "set-up", error))
             else:
                 sides.append(side)
-        return {
-            name: in_turn(name, SCENARIOS[name], sides, amounts, notes)
-            for name in scenarios
-        }
+        for name in scenarios:
+            yield name, in_turn(name, SCENARIOS[name], sides, amounts, notes)
 
 
 def in_turn(
