@@ -14,6 +14,7 @@ from runledger_postgres import (
     claim_jobs,
     count_jobs_by_status,
     enqueue_job,
+    enqueue_jobs,
     get_job_by_id,
 )
 
@@ -84,6 +85,19 @@ def test_the_first_statement_of_a_connection_opens_the_callers_transaction(
         host.rollback()
 
     assert job_count(connection) == 0
+
+
+def test_an_operation_that_asks_nothing_answers_on_any_connection(
+    run, runledger_database
+):
+    async def ask():
+        async with await psycopg.AsyncConnection.connect(runledger_database) as host:
+            return await enqueue_jobs(host, [])
+
+    with psycopg.connect(runledger_database) as host:
+        assert enqueue_jobs(host, []) == []
+    assert asyncio.run(ask()) == []
+    assert run(enqueue_jobs, []) == []
 
 
 def test_an_autocommit_connection_commits_by_itself(define, connection):

@@ -52,13 +52,6 @@ async def _bracketed(
         is_autocommit=connection.autocommit,
         owns_transaction=owns,
     )
-    if mode is TransactionMode.OPEN:
-        try:
-            return await _converse(connection, steps, mode, next(steps))
-        except BaseException:
-            if not connection.closed:
-                await connection.rollback()
-            raise
     try:
         step = next(steps)
         while mode is TransactionMode.OWN and commits_alone(connection, step):
@@ -67,6 +60,13 @@ async def _bracketed(
     except StopIteration as stop:
         done: T = stop.value
         return done
+    if mode is TransactionMode.OPEN:
+        try:
+            return await _converse(connection, steps, mode, step)
+        except BaseException:
+            if not connection.closed:
+                await connection.rollback()
+            raise
     is_ready_to_commit = False
     try:
         async with connection.transaction():

@@ -48,13 +48,6 @@ def _bracketed(
         is_autocommit=connection.autocommit,
         owns_transaction=owns,
     )
-    if mode is TransactionMode.OPEN:
-        try:
-            return _converse(connection, steps, mode, next(steps))
-        except BaseException:
-            if not connection.closed:
-                connection.rollback()
-            raise
     try:
         step = next(steps)
         while mode is TransactionMode.OWN and commits_alone(connection, step):
@@ -63,6 +56,13 @@ def _bracketed(
     except StopIteration as stop:
         done: T = stop.value
         return done
+    if mode is TransactionMode.OPEN:
+        try:
+            return _converse(connection, steps, mode, step)
+        except BaseException:
+            if not connection.closed:
+                connection.rollback()
+            raise
     is_ready_to_commit = False
     try:
         with connection.transaction():

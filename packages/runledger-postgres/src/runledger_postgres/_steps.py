@@ -73,18 +73,14 @@ def tuples(
 
 def committed(statement: Statement, /, **params: object) -> Steps[Row | None]:
     """Ask for one row or none, and commit at once where the transaction is our own."""
-    found = yield Call(statement, params, commits=True)
-    if len(found) > 1:
-        raise _unexpected(statement, "at most one row", len(found))
-    return found[0] if found else None
+    found: Rows = yield Call(statement, params, commits=True)
+    return _one_or_none(statement, found)
 
 
 def maybe(statement: Statement, /, **params: object) -> Steps[Row | None]:
     """Ask for one row or none."""
     found = yield from rows(statement, **params)
-    if len(found) > 1:
-        raise _unexpected(statement, "at most one row", len(found))
-    return found[0] if found else None
+    return _one_or_none(statement, found)
 
 
 def one(statement: Statement, /, **params: object) -> Steps[Row]:
@@ -114,6 +110,12 @@ def copy(statement: Statement, rows: Iterable[Sequence[object]], /) -> Steps[int
 def script(statement: Statement, /) -> Steps[None]:
     """Run a text of several statements that takes no parameters."""
     yield Call(statement)
+
+
+def _one_or_none(statement: Statement, found: Rows) -> Row | None:
+    if len(found) > 1:
+        raise _unexpected(statement, "at most one row", len(found))
+    return found[0] if found else None
 
 
 def _unexpected(statement: Statement, wanted: str, count: int) -> QueryError:
