@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import conninfo
 
-QUERY, PARSE, BIND = b"Q", b"P", b"B"
+QUERY, PARSE, BIND, SYNC = b"Q", b"P", b"B", b"S"
 BYTES = 65536
 
 
@@ -18,8 +18,9 @@ class CuttingProxy:
     Pass bytes on between clients and a server, and break one connection on purpose.
 
     After ``cut_commit_of("jobs/claim_jobs", is_late=False)`` the first transaction with
-    that statement loses its COMMIT: the server rolls back, and then the client loses
-    its connection. With *is_late* the server gets the COMMIT, and the client loses its
+    that statement loses its COMMIT, or the Sync that commits a statement which is a
+    transaction by itself: the server rolls back, and then the client loses its
+    connection. With *is_late* the server gets the COMMIT, and the client loses its
     connection instead of the answer. ``has_cut`` is set when the server is through.
     """
 
@@ -104,6 +105,7 @@ class _Link:
         self._server = server
         self._prepared: dict[bytes, bytes] = {}
         self._is_marked = False
+        self._is_in_transaction = False
         self._is_lost = False
         self._swallows_answer = False
         self._threads = [
@@ -153,28 +155,33 @@ class _Link:
                 kind_bytes = 1
 
     def _is_fatal(self, kind: bytes, body: bytes) -> bool:
-        """Whether this is the COMMIT that must not succeed, or not be known to."""
+        """Whether this is the commit that must not succeed, or not be known to."""
         query = b""
         if kind == QUERY:
             query = body.rstrip(b"\0")
         elif kind == PARSE:
-            name, query, *_ = body.split(b"\0")
-            self._prepared[name] = query
+            name, text, *_ = body.split(b"\0")
+            self._prepared[name] = text
         elif kind == BIND:
             _, name, *_ = body.split(b"\0")
             query = self._prepared.get(name, b"")
         if self._proxy.names_mark(query):
             self._is_marked = True
-        is_end = self._is_marked and query in (b"COMMIT", b"ROLLBACK")
-        if is_end:
-            self._is_marked = False
-        return is_end and query == b"COMMIT" and self._proxy.take_cut()
+        if query.startswith(b"BEGIN"):
+            self._is_in_transaction = True
+        commits = query == b"COMMIT" or (kind == SYNC and not self._is_in_transaction)
+        if not (commits or query == b"ROLLBACK"):
+            return False
+        was_marked, self._is_marked = self._is_marked, False
+        if query:
+            self._is_in_transaction = False
+        return was_marked and commits and self._proxy.take_cut()
 
     def _backward(self) -> None:
         while data := self._server.recv(BYTES):
             if self._swallows_answer:
-                # The client sent nothing since, so this is the answer to its COMMIT.
-                assert b"COMMIT" in data
+                # The client sent nothing since, so this is the answer to its commit.
+                assert b"COMMIT" in data or b"SELECT" in data
                 self._proxy.has_cut.set()
                 return
             self._client.sendall(data)

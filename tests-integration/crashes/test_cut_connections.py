@@ -135,7 +135,7 @@ def test_a_completion_that_is_cut_off_is_made_once(
     def complete():
         return complete_jobs(proxied_pool, settlements)
 
-    cut_off(proxy, "jobs/complete_jobs", is_late, complete)
+    cut_off(proxy, "jobs/complete_jobs_plain", is_late, complete)
     ended = JobStatus.SUCCEEDED if is_late else JobStatus.LEASED
     assert {ended: 5} == statuses(job_ids)
     codes = [getattr(result, "code", None) for result in complete()]
@@ -238,7 +238,7 @@ def test_a_worker_whose_completion_is_cut_off_settles_once(
     is_late, proxy, supervise, enqueue, attempt_counts, ran, runledger_pool
 ):
     job_ids = enqueue(5)
-    proxy.cut_commit_of("jobs/complete_jobs", is_late=is_late)
+    proxy.cut_commit_of("jobs/complete_jobs_plain", is_late=is_late)
 
     assert job_ids == supervise(5)
 

@@ -245,6 +245,63 @@ def test_a_batch_settles_each_by_itself(run, enqueue, connection):
     assert history(run, jobs[4]) == ["ENQUEUED", "LEASED", "SUCCEEDED"]
 
 
+def test_a_success_without_progress_keeps_what_was_reported(
+    run, enqueue, claim, connection
+):
+    job_id = enqueue()
+    connection.execute(
+        "UPDATE job_queue SET progress_done = 3, progress_total = 4,"
+        " checkpoint = '[1]', last_error_code = 'old', last_error_message = 'old'"
+    )
+
+    run(complete_job_success, claim().lease, JobCompletion(output=[2]))
+    job = run(get_job_by_id, job_id, scope=EVERYTHING)
+    last = run(list_job_events, job_id, scope=EVERYTHING)[-1]
+
+    assert (job.progress_done, job.progress_total, job.checkpoint) == (3, 4, [1])
+    assert (last.progress_done, last.progress_total) == (3, 4)
+    assert (last.stage, last.payload) == ("completed", {})
+    assert (job.output, job.last_error_code, job.last_error_message) == (
+        [2],
+        None,
+        None,
+    )
+
+
+def test_outputs_reach_the_jobs_that_they_belong_to(run, enqueue, connection):
+    job_ids = [enqueue() for _ in range(4)]
+    leases = {
+        each.lease.job_id: each.lease
+        for each in run(claim_jobs, worker_id="w1", lease_seconds=60, limit=4)
+    }
+    lost = Lease(job_id=job_ids[2], run_number=1, attempt=1, worker_id="thief")
+    settlements = [
+        SettleSuccess(leases[job_ids[3]], JobCompletion(output='3 "{}" \\')),
+        SettleSuccess(lost, JobCompletion(output="stolen")),
+        SettleSuccess(leases[job_ids[0]]),
+        SettleSuccess(leases[job_ids[1]], JobCompletion(output=False)),
+        SettleSuccess(leases[job_ids[3]], JobCompletion(output="again")),
+    ]
+
+    results = run(complete_jobs, settlements)
+
+    assert [r.code if isinstance(r, QueryError) else r.lease for r in results] == [
+        leases[job_ids[3]],
+        "job.lease_owner_mismatch",
+        leases[job_ids[0]],
+        leases[job_ids[1]],
+        "job.lease_owner_mismatch",
+    ]
+    jobs = [run(get_job_by_id, each, scope=EVERYTHING) for each in job_ids]
+    assert [job.output for job in jobs] == [None, False, None, '3 "{}" \\']
+    assert [job.status for job in jobs] == [
+        JobStatus.SUCCEEDED,
+        JobStatus.SUCCEEDED,
+        JobStatus.LEASED,
+        JobStatus.SUCCEEDED,
+    ]
+
+
 def test_an_empty_batch_settles_nothing(run):
     assert run(complete_jobs, []) == []
 

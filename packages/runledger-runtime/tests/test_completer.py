@@ -14,6 +14,8 @@ from runledger_runtime import Failed, Succeeded
 from runledger_runtime._completer import Completer
 from runledger_runtime._held_jobs import HeldJob, HeldJobs
 
+PLAIN = JobCompletion()
+
 
 def unreachable() -> RunledgerError:
     return RunledgerError("db.connection_failed", internal="the network is down")
@@ -49,14 +51,14 @@ def completer(ledger, held, lifecycle, told):
 def put(ledger, held, completer):
     """Hand in the success of a job that has just ended."""
 
-    def put(lease_until=1e9, step=None):
+    def put(lease_until=1e9, step=None, completion=PLAIN):
         ledger.add()
         fake = attrs.evolve(ledger.due.popleft(), step=step)
         ledger.held.add(fake.lease)
         job = HeldJob(fake, lease_until)
         held.add(job)
         held.end(job)
-        completer.put(job, Succeeded(job.lease, JobCompletion()))
+        completer.put(job, Succeeded(job.lease, completion))
         return job
 
     return put
@@ -81,6 +83,22 @@ async def test_all_that_waits_is_settled_together(completer, ledger, held, put):
     assert await completer.one_pass()
 
     assert [[job.lease.job_id for job in jobs]] == ledger.calls["settle"]
+    assert 0 == len(held)
+
+
+async def test_many_plain_successes_go_apart_from_the_rest(
+    completer, ledger, held, put
+):
+    plain = [put() for _ in range(40)]
+    steps = [put(step=object()) for _ in range(2)]
+    reporting = put(completion=JobCompletion(progress_done=1))
+
+    assert await completer.one_pass()
+
+    assert [
+        [job.lease.job_id for job in plain],
+        [job.lease.job_id for job in (*steps, reporting)],
+    ] == ledger.calls["settle"]
     assert 0 == len(held)
 
 

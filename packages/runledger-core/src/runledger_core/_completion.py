@@ -90,6 +90,15 @@ class JobCompletion:
 
     with_output: ClassVar[_WithOutput] = _WithOutput()
 
+    @property
+    def is_output_only(self) -> bool:
+        """Whether it leaves progress and checkpoint as they are stored."""
+        return (
+            self.progress_done is None
+            and self.progress_total is None
+            and self.checkpoint is None
+        )
+
     def progress(self, done: int, total: int) -> JobCompletion:
         """Return the completion with this final progress."""
         return attrs.evolve(self, progress_done=done, progress_total=total)

@@ -71,6 +71,15 @@ def tuples(
     return found
 
 
+def committed_tuples(
+    statement: Statement, /, **params: object
+) -> Steps[Sequence[tuple[Any, ...]]]:
+    """Ask for tuples, and commit at once where the transaction is our own."""
+    call = Call(statement, params, as_tuples=True, commits=True)
+    found: Sequence[tuple[Any, ...]] = yield call
+    return found
+
+
 def committed(statement: Statement, /, **params: object) -> Steps[Row | None]:
     """Ask for one row or none, and commit at once where the transaction is our own."""
     found: Rows = yield Call(statement, params, commits=True)

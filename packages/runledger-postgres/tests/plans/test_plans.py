@@ -151,6 +151,24 @@ def test_a_completion_touches_its_jobs(ledger, outcome, cache_mode):
 
 
 @pytest.mark.parametrize("cache_mode", CACHE_MODES)
+def test_a_completion_of_plain_successes_touches_its_jobs(ledger, cache_mode):
+    size = 200
+    params = {**leases(ledger, size), "outputs": [None] * size}
+    case = Case(
+        "complete plainly",
+        "jobs/complete_jobs_plain",
+        params,
+        frozenset(
+            {*BY_ID, "uq_job_attempts_job_run_attempt", "uq_workflow_steps_job_id"}
+        ),
+        size * 4 + LEASED_JOBS,
+        20_000,
+    )
+
+    check(ledger, case, cache_mode)
+
+
+@pytest.mark.parametrize("cache_mode", CACHE_MODES)
 def test_a_heartbeat_touches_its_jobs(ledger, cache_mode):
     params = {"lease_seconds": 60, **leases(ledger, 200)}
     case = Case(

@@ -16,6 +16,7 @@ from runledger_postgres import (
 )
 from runledger_postgres._statements import statement
 from runledger_postgres.jobs._complete import COMPLETE_JOBS, _columns
+from runledger_postgres.jobs._complete_plain import COMPLETE_JOBS_PLAIN, plain_columns
 from runledger_postgres.jobs._lease import lease_columns
 from runledger_postgres.jobs._release import RELEASE_UNSTARTED_CLAIMS
 from runledger_postgres.workflows._job_steps import END_JOB_STEPS
@@ -46,10 +47,14 @@ def leases(connection):
 
 
 @pytest.mark.parametrize("cache_mode", ["force_custom_plan", "force_generic_plan"])
-@pytest.mark.parametrize("kind", ["complete", "heartbeat", "release"])
+@pytest.mark.parametrize("kind", ["complete", "plain", "heartbeat", "release"])
 def test_no_lease_is_compared_with_every_other(explain, leases, kind, cache_mode):
     found, params = {
         "complete": (COMPLETE_JOBS, _columns([SettleSuccess(x) for x in leases])),
+        "plain": (
+            COMPLETE_JOBS_PLAIN,
+            plain_columns([SettleSuccess(x) for x in leases]),
+        ),
         "heartbeat": (HEARTBEAT_JOBS, {"lease_seconds": 60, **lease_columns(leases)}),
         "release": (
             RELEASE_UNSTARTED_CLAIMS,

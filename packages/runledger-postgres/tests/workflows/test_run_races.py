@@ -17,6 +17,7 @@ from runledger_postgres import (
     claim_jobs,
     complete_external_workflow_step,
     complete_jobs,
+    get_job_by_id,
     heartbeat_jobs,
     reap_expired_leases,
     retry_workflow_step,
@@ -157,6 +158,21 @@ def test_a_completion_steps_over_a_run_that_is_held_when_it_is_told_so(
 
     assert (refused.code, refused.is_transient) == ("job.busy", True)
     assert [one.status for one in (*settled, again)] == [JobStatus.SUCCEEDED] * 3
+
+
+def test_a_plain_success_that_is_given_with_a_step_ends_with_it(race, flow, enqueue):
+    """All of them wait for the run, and none of them is ended before that."""
+    run_id, plain = flow.start("a, b < a"), enqueue()
+    jobs = claim_jobs(flow.connection, **{**CLAIM, "limit": 2})
+    settlements = [SettleSuccess(job.lease) for job in jobs]
+    race.holder.execute(LOCK_RUN, [run_id])
+    ending = race.start(complete_jobs, settlements, at=AT_COMPLETION)
+    during = get_job_by_id(flow.connection, plain, scope=EVERYTHING).status
+    race.commit()
+
+    assert during is JobStatus.LEASED
+    assert [one.status for one in ending.result()] == [JobStatus.SUCCEEDED] * 2
+    assert flow.statuses(run_id) == {"a": "SUCCEEDED", "b": "ENQUEUED"}
 
 
 def test_a_claim_and_a_heartbeat_step_over_a_cancellation(race, flow):

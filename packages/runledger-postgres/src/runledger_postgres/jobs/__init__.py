@@ -5,9 +5,6 @@ from ._cancel import (
 )
 from ._claim import claim_jobs
 from ._complete import (
-    JobSettlement,
-    SettleFailure,
-    SettleSuccess,
     complete_job_failure,
     complete_job_success,
     complete_jobs,
@@ -67,6 +64,7 @@ from ._requeue import (
     RequeueOutcome,
     requeue_job,
 )
+from ._settlements import JobSettlement, SettleFailure, SettleSuccess
 from ._workers import (
     WorkerRest,
     announce_worker,

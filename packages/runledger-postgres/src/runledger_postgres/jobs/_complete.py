@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-import attrs
+from typing import TYPE_CHECKING, Any, Final
 
 from runledger_core import (
     AttemptOutcome,
@@ -14,7 +12,6 @@ from runledger_core import (
     JobFailure,
     JobStatus,
     Lease,
-    RetryPolicy,
     is_retryable,
 )
 
@@ -26,7 +23,9 @@ from .._steps import tuples
 from ..errors import QueryError
 from ..records import SettledJob
 from ..workflows._job_steps import end_job_steps
+from ._complete_plain import are_plain, complete_plain_jobs
 from ._lease import busy_error, busy_leases, lease_columns
+from ._settlements import DEFAULT_RETRY, SettleFailure, SettleSuccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,46 +35,13 @@ if TYPE_CHECKING:
     from runledger_core import RetryDelay
 
     from .._steps import Steps
+    from ._settlements import JobSettlement
 
 COMPLETE_JOBS = statement("jobs/complete_jobs")
 COMPLETE_FREE_JOBS = skipping_statement("jobs/complete_jobs")
-DEFAULT_RETRY: Final = RetryPolicy()
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _STATUSES: Final = {status.value: status for status in JobStatus}
-
-
-@attrs.frozen
-class SettleSuccess:
-    """
-    The attempt succeeded.
-
-    Args:
-        lease: which attempt.
-        completion: its output, if there is any, and its last progress.
-    """
-
-    lease: Lease
-    completion: JobCompletion = attrs.field(factory=JobCompletion)
-
-
-@attrs.frozen
-class SettleFailure:
-    """
-    The attempt failed.
-
-    Args:
-        lease: which attempt.
-        failure: how.
-        retry: how long to wait before the next attempt, if there is one.
-    """
-
-    lease: Lease
-    failure: JobFailure
-    retry: RetryDelay = DEFAULT_RETRY
-
-
-JobSettlement: TypeAlias = SettleSuccess | SettleFailure
 
 
 @operation(owns_transaction=True)
@@ -105,32 +71,18 @@ def complete_jobs(
         firsts.setdefault(settlement.lease, index)
     if not firsts:
         return []
-    indexes = list(firsts.values())
-    chosen = [settlements[index] for index in indexes]
-    complete = COMPLETE_FREE_JOBS if skip_locked else COMPLETE_JOBS
-    answers = yield from tuples(complete, **_columns(chosen))
-    results: list[SettledJob | QueryError | None] = [None] * len(settlements)
-    ended_steps: list[UUID] = []
-    for position, status, next_run_at, is_progress_invalid, is_step_ended, _ in answers:
-        index = indexes[position - 1]
-        settlement = settlements[index]
-        results[index] = (
-            QueryError("job.invalid_completion_progress")
-            if is_progress_invalid
-            else _settled(settlement, _STATUSES[status], next_run_at)
-        )
-        if is_step_ended:
-            ended_steps.append(settlement.lease.job_id)
-    if skip_locked and len(answers) < len(firsts):
-        unanswered = {
-            lease: index for lease, index in firsts.items() if results[index] is None
-        }
-        for lease in (yield from busy_leases(unanswered)):
-            results[unanswered[lease]] = busy_error(lease)
-    yield from end_job_steps(ended_steps)
+    chosen = [settlements[index] for index in firsts.values()]
+    results = None
+    if are_plain(chosen):
+        results = yield from complete_plain_jobs(chosen, skip_locked=skip_locked)
+    if results is None:
+        results = yield from _complete_any_jobs(chosen, skip_locked=skip_locked)
+    if skip_locked:
+        yield from _name_busy(chosen, results)
+    answered = dict(zip(firsts.values(), results, strict=True))
     return [
-        _not_held(settlement.lease) if result is None else result
-        for settlement, result in zip(settlements, results, strict=True)
+        answered.get(index) or _not_held(settlement.lease)
+        for index, settlement in enumerate(settlements)
     ]
 
 
@@ -168,6 +120,40 @@ def complete_job_failure(
         QueryError: ``job.lease_owner_mismatch``, ``db.transaction_not_owned``.
     """
     return (yield from _complete_one(SettleFailure(lease, failure, retry)))
+
+
+def _complete_any_jobs(
+    settlements: Sequence[JobSettlement], *, skip_locked: bool
+) -> Steps[list[SettledJob | QueryError | None]]:
+    """End jobs by whatever outcomes, and their steps; None for those not held."""
+    complete = COMPLETE_FREE_JOBS if skip_locked else COMPLETE_JOBS
+    answers = yield from tuples(complete, **_columns(settlements))
+    results: list[SettledJob | QueryError | None] = [None] * len(settlements)
+    ended_steps: list[UUID] = []
+    for position, status, next_run_at, is_progress_invalid, is_step_ended, _ in answers:
+        settlement = settlements[position - 1]
+        results[position - 1] = (
+            QueryError("job.invalid_completion_progress")
+            if is_progress_invalid
+            else _settled(settlement, _STATUSES[status], next_run_at)
+        )
+        if is_step_ended:
+            ended_steps.append(settlement.lease.job_id)
+    yield from end_job_steps(ended_steps)
+    return results
+
+
+def _name_busy(
+    settlements: Sequence[JobSettlement], results: list[SettledJob | QueryError | None]
+) -> Steps[None]:
+    """Put ``job.busy`` where there is no result although the lease is live."""
+    unanswered = {
+        settlement.lease: index
+        for index, settlement in enumerate(settlements)
+        if results[index] is None
+    }
+    for lease in (yield from busy_leases(unanswered)):
+        results[unanswered[lease]] = busy_error(lease)
 
 
 def _complete_one(settlement: JobSettlement) -> Steps[SettledJob]:

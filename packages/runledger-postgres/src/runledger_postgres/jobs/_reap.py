@@ -15,8 +15,8 @@ from .._steps import maybe, rows
 from ..errors import QueryError
 from ..records import DeferredLease, ReapedLease, ReapReport
 from ..workflows._job_steps import end_job_steps
-from ._complete import DEFAULT_RETRY
 from ._lease import lease_cells, lease_columns
+from ._settlements import DEFAULT_RETRY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

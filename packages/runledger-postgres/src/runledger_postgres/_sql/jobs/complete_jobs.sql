@@ -21,7 +21,8 @@
 -- settlement by settlement for the same reason as the job.
 --
 -- What the update returns feeds all the rest: nothing is joined again, since the planner
--- takes each of these sets for one row and would join them in nested loops.
+-- takes each of these sets for one row and would join them in nested loops. The events go
+-- in kind by kind, so that those of one job come in their order without a sort.
 WITH /*bounded*/
 settlement AS (
     SELECT s.*, w.workflow_run_id
@@ -105,13 +106,7 @@ live AS MATERIALIZED (
         COALESCE(
             progress_done >= 0 AND progress_done <= progress_total,
             COALESCE(progress_done, 0) >= 0 AND COALESCE(progress_total, 0) >= 0
-        ) AS is_progress_valid
-    FROM held
-    WHERE lease_expires_at > clock_timestamp()
-),
-decided AS MATERIALIZED (
-    SELECT
-        *,
+        ) AS is_progress_valid,
         CASE
             WHEN outcome = 'SUCCEEDED' THEN 'SUCCEEDED'
             WHEN outcome IN ('TERMINAL', 'PANICKED') OR attempt >= max_attempts
@@ -120,20 +115,17 @@ decided AS MATERIALIZED (
         END AS next_status,
         retry_min_ms
             + floor(random() * (retry_max_ms - retry_min_ms + 1))::integer
-            AS drawn_delay_ms,
+            AS drawn_delay_ms
+    FROM held
+    WHERE lease_expires_at > clock_timestamp()
+),
+timed AS (
+    SELECT
+        *,
+        ended_at + drawn_delay_ms * interval '1 millisecond' AS drawn_at,
         COALESCE(hint_at, ended_at + hint_ms * interval '1 millisecond') AS not_before
     FROM live
     WHERE outcome <> 'SUCCEEDED' OR is_progress_valid
-),
-timed AS MATERIALIZED (
-    SELECT
-        *,
-        GREATEST(ended_at + drawn_delay_ms * interval '1 millisecond', not_before)
-            AS retry_at,
-        COALESCE(
-            not_before > ended_at + drawn_delay_ms * interval '1 millisecond', FALSE
-        ) AS is_hint_later
-    FROM decided
 ),
 updated AS (
     UPDATE job_queue AS q
@@ -144,7 +136,7 @@ updated AS (
         finished_at = CASE WHEN d.next_status <> 'PENDING' THEN d.ended_at END,
         next_run_at = CASE
             WHEN d.next_status = 'PENDING'
-                THEN d.retry_at
+                THEN GREATEST(d.drawn_at, d.not_before)
             ELSE q.next_run_at
         END,
         stage = CASE d.next_status
@@ -167,10 +159,15 @@ updated AS (
         q.progress_done, q.progress_total, q.checkpoint,
         d.position, d.run_number, d.attempt, d.outcome, d.error_code,
         d.error_message, d.error_detail, d.next_status, d.ended_at, d.not_before,
-        d.is_hint_later, d.workflow_run_id,
+        d.workflow_run_id,
+        COALESCE(d.not_before > d.drawn_at, FALSE) AS is_hint_later,
         -- Whole milliseconds, as far as the column can count them.
         LEAST(
-            ceil(extract(EPOCH FROM d.retry_at - d.ended_at) * 1000), 2147483647
+            ceil(
+                extract(EPOCH FROM GREATEST(d.drawn_at, d.not_before) - d.ended_at)
+                * 1000
+            ),
+            2147483647
         )::integer AS retry_delay_ms
 ),
 attempt AS (
@@ -211,44 +208,44 @@ event AS (
         progress_total, payload, occurred_at
     )
     SELECT
-        u.id, u.run_number, u.attempt, e.event_type::job_event_type, e.stage,
-        e.progress_done, e.progress_total, e.payload, u.ended_at
-    FROM updated AS u
-    CROSS JOIN LATERAL (
-        SELECT
-            1 AS ordinal, 'SUCCEEDED' AS event_type, u.stage, u.progress_done,
-            u.progress_total, '{}'::jsonb AS payload
-        WHERE u.outcome = 'SUCCEEDED'
-        UNION ALL
-        SELECT
-            1, 'FAILED', NULL, NULL, NULL,
+        id, run_number, attempt, 'SUCCEEDED'::job_event_type, stage, progress_done,
+        progress_total, '{}'::jsonb, ended_at
+    FROM updated
+    WHERE outcome = 'SUCCEEDED'
+    UNION ALL
+    SELECT
+        id, run_number, attempt, 'FAILED', NULL, NULL, NULL,
+        jsonb_build_object(
+            'kind', outcome,
+            'error_code', error_code,
+            'error_message', error_message
+        ),
+        ended_at
+    FROM updated
+    WHERE outcome <> 'SUCCEEDED'
+    UNION ALL
+    SELECT
+        id, run_number, attempt, 'RETRY_SCHEDULED', NULL, NULL, NULL,
+        jsonb_strip_nulls(
             jsonb_build_object(
-                'kind', u.outcome,
-                'error_code', u.error_code,
-                'error_message', u.error_message
+                'retry_delay_ms', retry_delay_ms,
+                'requested_retry_not_before', not_before,
+                'effective_next_run_at', next_run_at,
+                'retry_timing_source',
+                CASE WHEN is_hint_later THEN 'HANDLER_NOT_BEFORE' ELSE 'POLICY' END,
+                'next_run_at', next_run_at
             )
-        WHERE u.outcome <> 'SUCCEEDED'
-        UNION ALL
-        SELECT
-            2, 'RETRY_SCHEDULED', NULL, NULL, NULL,
-            jsonb_strip_nulls(
-                jsonb_build_object(
-                    'retry_delay_ms', u.retry_delay_ms,
-                    'requested_retry_not_before', u.not_before,
-                    'effective_next_run_at', u.next_run_at,
-                    'retry_timing_source',
-                    CASE WHEN u.is_hint_later THEN 'HANDLER_NOT_BEFORE' ELSE 'POLICY' END,
-                    'next_run_at', u.next_run_at
-                )
-            )
-        WHERE u.next_status = 'PENDING'
-        UNION ALL
-        SELECT
-            2, 'DEAD_LETTERED', NULL, NULL, NULL,
-            jsonb_build_object('kind', u.outcome, 'error_code', u.error_code)
-        WHERE u.next_status = 'DEAD_LETTERED'
-    ) AS e
-    ORDER BY u.position, e.ordinal
+        ),
+        ended_at
+    FROM updated
+    WHERE next_status = 'PENDING'
+    UNION ALL
+    SELECT
+        id, run_number, attempt, 'DEAD_LETTERED', NULL, NULL, NULL,
+        jsonb_build_object('kind', outcome, 'error_code', error_code),
+        ended_at
+    FROM updated
+    WHERE next_status = 'DEAD_LETTERED'
 ),
 -- One row, whether or not anybody waits. NOTIFY serialises commits, so it is sent only
 -- where somebody does. IS TRUE keeps the planner from making this a join: it would be of
