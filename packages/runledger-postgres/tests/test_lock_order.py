@@ -24,7 +24,10 @@ LOCKING = sorted(
     and not name.startswith("workers/")  # they lock workers, and only read jobs
 )
 PLACES = sorted(
-    name for name, source in SOURCES.items() if re.search(r"q\.ctid = \w+\.", source)
+    name
+    for name, source in SOURCES.items()
+    if re.search(r"q\.ctid = \w+\.", source)
+    and re.search(r"FOR (NO KEY )?UPDATE(?! SKIP LOCKED)", source)
 )
 
 

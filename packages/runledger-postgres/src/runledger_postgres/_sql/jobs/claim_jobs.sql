@@ -6,8 +6,12 @@
 -- idx_job_queue_claim; each level gives its first due jobs; the best of all are the
 -- candidates. So neither a backlog of other types nor jobs of the future, however
 -- urgent, are walked over. There are more candidates than the claim wants, because
--- those that another claimer holds are stepped over. Rows are handed on by their place
--- in the table, in arrays: a join would tempt the planner to read the whole table.
+-- those that another claimer holds are stepped over.
+--
+-- Rows are locked one by one, in order, by their place in the table, until there are
+-- enough. Any other way tempts the planner to read all that is pending, or the whole
+-- table: when the statistics were taken nothing was pending, and what comes after that
+-- may be a million. The array and the limits that it cannot know let it expect one row.
 --
 -- Of a type that has a limit no more rows are locked than that, so that its backlog
 -- neither exceeds the limit nor takes the place of others among the candidates; what
@@ -67,7 +71,7 @@ level AS (
     ) AS p
 ),
 candidate AS (
-    SELECT f.row_id
+    SELECT f.row_id, l.priority, f.next_run_at, f.id
     FROM level AS l
     CROSS JOIN LATERAL (
         SELECT q.ctid AS row_id, q.next_run_at, q.id
@@ -84,10 +88,12 @@ candidate AS (
     LIMIT 2 * %(limit)s::integer + 100
 ),
 limited_candidate AS MATERIALIZED (
-    SELECT
-        t.room,
-        ARRAY(
-            SELECT f.row_id
+    SELECT r.row_id, r.priority, r.next_run_at, r.id
+    FROM limited AS t
+    CROSS JOIN LATERAL (
+        SELECT c.*
+        FROM (
+            SELECT f.row_id, l.priority, f.next_run_at, f.id
             FROM level AS l
             CROSS JOIN LATERAL (
                 SELECT q.ctid AS row_id, q.next_run_at, q.id
@@ -102,32 +108,40 @@ limited_candidate AS MATERIALIZED (
             WHERE l.job_type = t.job_type
             ORDER BY l.priority DESC, f.next_run_at, f.id
             LIMIT 2 * t.room + 100
-        ) AS row_ids
-    FROM limited AS t
-),
-limited_row AS MATERIALIZED (
-    SELECT r.row_id
-    FROM limited_candidate AS c
-    CROSS JOIN LATERAL (
-        SELECT q.ctid AS row_id
-        FROM job_queue AS q
-        WHERE q.ctid = ANY (c.row_ids)
-          AND q.status = 'PENDING'
-        ORDER BY q.priority DESC, q.next_run_at, q.id
-        LIMIT c.room
-        FOR NO KEY UPDATE SKIP LOCKED
+        ) AS c
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM job_queue AS q
+            WHERE q.ctid = c.row_id
+              AND q.status = 'PENDING'
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS q
+        LIMIT t.room
     ) AS r
 ),
 locked AS (
-    SELECT q.ctid AS row_id
-    FROM job_queue AS q
-    WHERE q.ctid = ANY (
-        ARRAY(SELECT row_id FROM candidate UNION ALL SELECT row_id FROM limited_row)
-    )
-      AND q.status = 'PENDING'
-    ORDER BY q.priority DESC, q.next_run_at, q.id
+    SELECT q.row_id
+    FROM unnest(
+        ARRAY(
+            SELECT c.row_id
+            FROM (
+                SELECT row_id, priority, next_run_at, id
+                FROM candidate
+                UNION ALL
+                SELECT row_id, priority, next_run_at, id
+                FROM limited_candidate
+            ) AS c
+            ORDER BY c.priority DESC, c.next_run_at, c.id
+        )
+    ) AS c (row_id)
+    CROSS JOIN LATERAL (
+        SELECT q.ctid AS row_id
+        FROM job_queue AS q
+        WHERE q.ctid = c.row_id
+          AND q.status = 'PENDING'
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS q
     LIMIT %(limit)s
-    FOR NO KEY UPDATE SKIP LOCKED
 ),
 leased AS (
     UPDATE job_queue AS q
@@ -139,7 +153,8 @@ leased AS (
         started_at = COALESCE(q.started_at, now()),
         stage = 'running',
         updated_at = now()
-    WHERE q.ctid = ANY (ARRAY(SELECT row_id FROM locked))
+    FROM locked AS l
+    WHERE q.ctid = l.row_id
     RETURNING
         q.id, q.job_type, q.organization_id, q.payload, q.checkpoint, q.priority,
         q.run_number, q.attempt, q.max_attempts, q.timeout_seconds, q.next_run_at,
@@ -208,5 +223,6 @@ LEFT JOIN LATERAL (
         END AS inputs
     FROM workflow_steps AS w
     WHERE w.job_id = l.id
+    OFFSET 0
 ) AS s ON TRUE
 ORDER BY l.priority DESC, l.next_run_at, l.id

@@ -126,6 +126,7 @@ timed AS (
         COALESCE(hint_at, ended_at + hint_ms * interval '1 millisecond') AS not_before
     FROM live
     WHERE outcome <> 'SUCCEEDED' OR is_progress_valid
+    LIMIT cardinality(%(job_ids)s::uuid[])
 ),
 updated AS (
     UPDATE job_queue AS q

@@ -65,12 +65,10 @@ updated AS (
         last_error_message = NULL,
         updated_at = h.ended_at
     FROM (
-        -- OFFSET 0 keeps this from being folded into the join, which would ask the clock
-        -- anew wherever the time is used.
         SELECT id, output, position, clock_timestamp() AS ended_at
         FROM held
         WHERE lease_expires_at > clock_timestamp()
-        OFFSET 0
+        LIMIT cardinality(%(job_ids)s::uuid[])
     ) AS h
     WHERE q.id = h.id
     RETURNING

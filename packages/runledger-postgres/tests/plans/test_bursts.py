@@ -1,0 +1,60 @@
+"""A claim costs by its size, although all that waits came after the statistics."""
+
+from __future__ import annotations
+
+import pytest
+
+from runledger_core import JobDefinition, JobEnqueue
+from runledger_postgres import (
+    SettleSuccess,
+    claim_jobs,
+    complete_jobs,
+    enqueue_jobs,
+    upsert_job_definition,
+)
+from runledger_postgres.jobs._claim import CLAIM_JOBS
+
+pytestmark = [
+    pytest.mark.db,
+    pytest.mark.unaudited("explained statements are rolled back"),
+]
+
+BURST = 4000
+LIMIT = 10
+JOB = JobEnqueue("mail.send")
+
+
+def drain(connection):
+    while jobs := claim_jobs(connection, worker_id="w", lease_seconds=60, limit=500):
+        complete_jobs(connection, [SettleSuccess(job.lease) for job in jobs])
+
+
+@pytest.fixture(params=["new", "idle"])
+def history(request, connection):
+    """A ledger that nobody has looked at, or one of which all had ended by then."""
+    upsert_job_definition(connection, JobDefinition("mail.send"))
+    if request.param == "idle":
+        enqueue_jobs(connection, [JOB] * 1000)
+        drain(connection)
+        connection.execute("VACUUM ANALYZE")
+
+
+@pytest.mark.parametrize("cache_mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("limited", [[], ["mail.send"]], ids=["free", "limited"])
+@pytest.mark.usefixtures("history")
+def test_a_claim_reads_what_it_may_lease(explain, connection, limited, cache_mode):
+    """The planner expects a job or none, and the first plan is kept for long."""
+    enqueue_jobs(connection, [JOB] * BURST)
+    params = {
+        "worker_id": "w",
+        "lease_seconds": 60,
+        "limit": LIMIT,
+        "job_types": ["mail.send"],
+        "limited_types": limited,
+        "rooms": [LIMIT] * len(limited),
+    }
+
+    plan = explain(CLAIM_JOBS.query.decode(), params, cache_mode=cache_mode)
+
+    assert plan.rows <= 10 * LIMIT + 200
+    assert plan.discarded == 0
