@@ -7,11 +7,13 @@
 -- then compares the requests, with a new snapshot that sees what was committed while we
 -- waited. That needs READ COMMITTED, hence accepts_keys. To be ready for a key that exists
 -- costs a tenth of an insert, so jobs without one take another way.
+--
 -- One uuidv7() serves them all, since each reads the system's random numbers, which took a
 -- tenth of the statement's time. The ids share its first 24 characters, the time and 14
 -- random bits, and count up from 44 more behind an 8, which leaves room for 2^46 jobs before
 -- a thirteenth digit. Two statements of 1,000 jobs that begin at the same tick of its clock,
 -- a quarter of a microsecond, share an id once in 2^47, and the key then refuses the second.
+-- JSON is cast row by row: arrays of jsonb would be made only to be taken apart.
 -- Whether somebody sleeps for these types is one look at a table of a page; to wake them
 -- takes a statement of its own, which a busy system is spared.
 WITH /*bounded*/
@@ -39,26 +41,27 @@ definition AS MATERIALIZED (
 request AS MATERIALIZED (
     SELECT
         (b.head || to_hex(b.tail + r.position))::uuid AS id,
-        r.job_type, r.organization_id, r.payload,
+        r.job_type, r.organization_id, r.payload::jsonb AS payload,
         COALESCE(r.priority, d.default_priority) AS priority,
         COALESCE(r.max_attempts, d.max_attempts) AS max_attempts,
         COALESCE(r.timeout_seconds, d.default_timeout_seconds) AS timeout_seconds,
         COALESCE(r.next_run_at, now()) AS next_run_at,
-        r.idempotency_key, r.stage, r.snapshot, r.trace_context, r.position,
+        r.idempotency_key, r.stage, r.snapshot::jsonb AS snapshot,
+        r.trace_context::jsonb AS trace_context, r.position,
         d.event_payload, d.job_type IS NOT NULL AS is_defined
     FROM base AS b
     CROSS JOIN unnest(
         %(job_types)s::text[],
         %(organization_ids)s::uuid[],
-        %(payloads)s::text[]::jsonb[],
+        %(payloads)s::text[],
         %(priorities)s::integer[],
         %(max_attempts)s::integer[],
         %(timeouts_seconds)s::integer[],
         %(next_runs_at)s::timestamptz[],
         %(idempotency_keys)s::text[],
         %(stages)s::text[],
-        %(snapshots)s::text[]::jsonb[],
-        %(trace_contexts)s::text[]::jsonb[]
+        %(snapshots)s::text[],
+        %(trace_contexts)s::text[]
     ) WITH ORDINALITY AS r (
         job_type, organization_id, payload, priority, max_attempts, timeout_seconds,
         next_run_at, idempotency_key, stage, snapshot, trace_context, position
