@@ -15,6 +15,9 @@ from ._numbers import MIN_INT32, check_whole_number
 from ._statuses import JobStage
 from ._text import check_trace_context
 
+# Looked up once: an enum's value is a property, and bulk enqueues ask for each job.
+_FIRST_STAGE = JobStage.QUEUED.value
+
 
 def _job_type(value: str) -> str:
     return check_identifier(value, "job_type")
@@ -127,4 +130,4 @@ class JobEnqueue:
     @property
     def effective_stage(self) -> str:
         """The stage that the job will have."""
-        return self.stage or JobStage.QUEUED.value
+        return self.stage or _FIRST_STAGE

@@ -10,7 +10,7 @@ from .._array_text import plain_column, text_column
 from .._json_text import json_text, json_text_or_none
 from .._operation import operation
 from .._statements import statement
-from .._steps import committed, rows
+from .._steps import committed, one, rows
 from ..errors import QueryError
 from ..records import EnqueueDisposition, JobEnqueueOutcome
 
@@ -82,28 +82,29 @@ def enqueue_jobs(requests: Sequence[JobEnqueue]) -> Steps[list[JobEnqueueOutcome
     """
     if not requests:
         return []
-    answers = yield from rows(
+    answer = yield from one(
         ENQUEUE_JOBS,
         wanted_types=sorted({request.job_type for request in requests}),
         **_request_columns(requests),
     )
-    outcomes: dict[int, JobEnqueueOutcome] = {}
-    for index, answer in enumerate(answers):
-        if answer["is_inserted"]:
-            outcomes[index] = _inserted(answer["job_id"])
-        elif requests[index].idempotency_key is None:
+    outcomes = [_inserted(job_id) for job_id in answer["job_ids"]]
+    missing = answer["missing"]
+    for index in missing:
+        if requests[index].idempotency_key is None:
             raise QueryError(
                 "job.definition_not_found_or_disabled",
                 _named(requests[index]),
             )
-        elif not answer["accepts_keys"]:
+        if not answer["accepts_keys"]:
             raise QueryError("job.enqueue_idempotency_unsupported_isolation")
-    if answers[0]["has_sleepers"] and outcomes:
-        yield from _wake([requests[index] for index in outcomes])
-    if len(outcomes) < len(requests):
-        found = yield from _match_existing(requests, answers)
-        outcomes.update(found)
-    return [outcomes[index] for index in range(len(requests))]
+    if answer["has_sleepers"] and len(missing) < len(requests):
+        known = set(missing)
+        yield from _wake([r for i, r in enumerate(requests) if i not in known])
+    if missing:
+        found = yield from _match_existing(requests, missing, answer["defined_types"])
+        for index, outcome in found.items():
+            outcomes[index] = outcome
+    return outcomes
 
 
 def _wake(requests: Sequence[JobEnqueue]) -> Steps[None]:
@@ -124,14 +125,15 @@ def _inserted(job_id: UUID) -> JobEnqueueOutcome:
 
 
 def _match_existing(
-    requests: Sequence[JobEnqueue], answers: Sequence[Row]
+    requests: Sequence[JobEnqueue],
+    missing: Sequence[int],
+    defined_types: Sequence[str],
 ) -> Steps[dict[int, JobEnqueueOutcome]]:
     """Resolve the keyed requests whose key already has a job."""
-    waiting = [i for i, answer in enumerate(answers) if not answer["is_inserted"]]
-    columns = _request_columns([requests[index] for index in waiting])
+    columns = _request_columns([requests[index] for index in missing])
     matches = yield from rows(
         MATCH_EXISTING_JOBS,
-        positions=waiting,
+        positions=missing,
         **{name: columns[name] for name in _MATCHED_COLUMNS},
     )
     by_index = {match["position"]: match for match in matches}
@@ -139,9 +141,9 @@ def _match_existing(
         index: _existing_outcome(
             requests[index],
             by_index.get(index),
-            is_defined=answers[index]["is_defined"],
+            is_defined=requests[index].job_type in defined_types,
         )
-        for index in waiting
+        for index in missing
     }
 
 
