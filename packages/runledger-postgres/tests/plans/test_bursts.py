@@ -1,4 +1,4 @@
-"""A claim costs by its size, although all that waits came after the statistics."""
+"""Claims cost by their size, although all that waits came after the statistics."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from runledger_postgres import (
     enqueue_jobs,
     upsert_job_definition,
 )
+from runledger_postgres._statements import statement
 from runledger_postgres.jobs._claim import CLAIM_JOBS
 
 pytestmark = [
@@ -22,6 +23,7 @@ pytestmark = [
 BURST = 4000
 LIMIT = 10
 JOB = JobEnqueue("mail.send")
+FALL_ASLEEP = statement("workers/fall_asleep")
 
 
 def drain(connection):
@@ -58,3 +60,19 @@ def test_a_claim_reads_what_it_may_lease(explain, connection, limited, cache_mod
 
     assert plan.rows <= 10 * LIMIT + 200
     assert plan.discarded == 0
+
+
+@pytest.mark.parametrize("cache_mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.usefixtures("history")
+def test_falling_asleep_looks_at_the_first_job_only(explain, connection, cache_mode):
+    enqueue_jobs(connection, [JOB] * BURST)
+    params = {
+        "worker_id": "w",
+        "wakes_for": ["mail.send"],
+        "longest_seconds": 5.0,
+        "wake_channel": "w",
+    }
+
+    plan = explain(FALL_ASLEEP.query.decode(), params, cache_mode=cache_mode)
+
+    assert plan.rows <= 10
