@@ -39,7 +39,7 @@ from ._outcomes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from contextvars import Context
 
     from runledger_core import RetryDelay
@@ -132,14 +132,16 @@ class Execution:
         job: HeldJob | None = None
         outcome: Outcome | None = None
         with trio.CancelScope() as scope:
-            until = trio.current_time() + _TURN_SECONDS
+            until = self._clock.current_time() + _TURN_SECONDS
             while (job := self._take()) is not None:
                 outcome = None
                 outcome = await self._run_one(job, scope)
-                if scope.cancel_called:
+                now = self._clock.current_time()
+                # As `scope.cancel_called`, which would ask for the time once more.
+                if job.cancel_reason is not None or now >= scope.deadline:
                     break
                 self._end(job, outcome)
-                if trio.current_time() > until or copy_context() != clean:
+                if now > until or copy_context() != clean:
                     job = None
                     break
         if job is not None:
@@ -181,7 +183,8 @@ class Execution:
             return Succeeded(job.lease, result)
         return Failed(job.lease, result, entry.retry)
 
-    async def _call(self, entry: HandlerEntry, job: HeldJob) -> object:
+    def _call(self, entry: HandlerEntry, job: HeldJob) -> Awaitable[object]:
+        """Call the handler of a job with what it is to know."""
         claimed = job.claimed
         lease = claimed.lease
         payload: object = claimed.payload
@@ -206,8 +209,8 @@ class Execution:
                 inputs=claimed.step.inputs,
             )
         if entry.is_async:
-            return await entry.call(context, payload)
-        return await self._threads.run(entry.call, context, payload, job=job)
+            return entry.call(context, payload)  # type: ignore[no-any-return]  # is_async
+        return self._threads.run(entry.call, context, payload, job=job)
 
     def _failure(
         self, error: BaseException, job: HeldJob, entry: HandlerEntry
