@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import trio
 
-from runledger_core import JobCompletion, JobFailure, RetryPolicy
+from runledger_core import JobCompletion, JobFailure, RetryPolicy, fast_constructor
 
 from ._context import JobContext
 from ._handler_services import JobServices
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .registry import JobRegistry
 
 _DEFAULT_RETRY: Final = RetryPolicy()
+_new_context: Final = fast_constructor(JobContext)
 
 # For how long a slot task may go on without letting other tasks run.
 _TURN_SECONDS: Final = 0.005
@@ -190,7 +191,7 @@ class Execution:
         payload: object = claimed.payload
         if entry.read_payload is not None:
             payload = entry.read_payload(payload)
-        context = JobContext(
+        context = _new_context(
             job_id=lease.job_id,
             run_number=lease.run_number,
             attempt=lease.attempt,
