@@ -21,6 +21,7 @@ from ._failures import (
     JobFailure,
     is_retryable,
 )
+from ._fast_constructor import fast_constructor
 from ._firing import (
     MAX_JITTER_SECONDS,
     MISFIRE_GRACE_SECONDS,
@@ -160,6 +161,7 @@ __all__ = [
     "check_uuid",
     "check_whole_number",
     "compare_migrations",
+    "fast_constructor",
     "identifier_field",
     "is_retryable",
     "jittered_fire_at",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +16,13 @@ json_text: Callable[[JsonValue | Mapping[str, str]], str] = json.JSONEncoder(
 ).encode
 """The compact text of a checked value."""
 
-parse_json: Callable[[str], Any] = json.JSONDecoder().decode
-"""The value of a text that PostgreSQL made of a ``jsonb``."""
+_parse: Final = json.JSONDecoder().raw_decode
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a text that PostgreSQL made of a ``jsonb``."""
+    # Such a text has no spaces around it: to look for them takes a third of the time.
+    return _parse(text)[0]
 
 
 def json_text_or_none(value: JsonValue | Mapping[str, str]) -> str | None:

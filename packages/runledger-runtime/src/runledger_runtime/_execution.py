@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import trio
 
-from runledger_core import JobCompletion, JobFailure, RetryPolicy
+from runledger_core import JobCompletion, JobFailure, RetryPolicy, fast_constructor
 
 from ._context import JobContext
 from ._handler_services import JobServices
@@ -39,7 +39,7 @@ from ._outcomes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from contextvars import Context
 
     from runledger_core import RetryDelay
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .registry import JobRegistry
 
 _DEFAULT_RETRY: Final = RetryPolicy()
+_new_context: Final = fast_constructor(JobContext)
 
 # For how long a slot task may go on without letting other tasks run.
 _TURN_SECONDS: Final = 0.005
@@ -132,14 +133,16 @@ class Execution:
         job: HeldJob | None = None
         outcome: Outcome | None = None
         with trio.CancelScope() as scope:
-            until = trio.current_time() + _TURN_SECONDS
+            until = self._clock.current_time() + _TURN_SECONDS
             while (job := self._take()) is not None:
                 outcome = None
                 outcome = await self._run_one(job, scope)
-                if scope.cancel_called:
+                now = self._clock.current_time()
+                # As `scope.cancel_called`, which would ask for the time once more.
+                if job.cancel_reason is not None or now >= scope.deadline:
                     break
                 self._end(job, outcome)
-                if trio.current_time() > until or copy_context() != clean:
+                if now > until or copy_context() != clean:
                     job = None
                     break
         if job is not None:
@@ -181,13 +184,14 @@ class Execution:
             return Succeeded(job.lease, result)
         return Failed(job.lease, result, entry.retry)
 
-    async def _call(self, entry: HandlerEntry, job: HeldJob) -> object:
+    def _call(self, entry: HandlerEntry, job: HeldJob) -> Awaitable[object]:
+        """Call the handler of a job with what it is to know."""
         claimed = job.claimed
         lease = claimed.lease
         payload: object = claimed.payload
         if entry.read_payload is not None:
             payload = entry.read_payload(payload)
-        context = JobContext(
+        context = _new_context(
             job_id=lease.job_id,
             run_number=lease.run_number,
             attempt=lease.attempt,
@@ -206,8 +210,8 @@ class Execution:
                 inputs=claimed.step.inputs,
             )
         if entry.is_async:
-            return await entry.call(context, payload)
-        return await self._threads.run(entry.call, context, payload, job=job)
+            return entry.call(context, payload)  # type: ignore[no-any-return]  # is_async
+        return self._threads.run(entry.call, context, payload, job=job)
 
     def _failure(
         self, error: BaseException, job: HeldJob, entry: HandlerEntry

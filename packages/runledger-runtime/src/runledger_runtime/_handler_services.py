@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Ask: TypeAlias = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class JobServices:
     """Stand between a handler, in whatever thread, and the worker."""
 

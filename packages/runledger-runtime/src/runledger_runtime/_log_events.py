@@ -15,6 +15,9 @@ _logger = logging.getLogger("runledger_runtime")
 class LogEvent(StrEnum):
     """The names; docs/guides/observability.md tells what each means and carries."""
 
+    # Each job asks for the levels of two, and Enum's own hash is written in Python.
+    __hash__ = str.__hash__
+
     CLAIMS_GIVEN_BACK = "claims.given_back"
     CLAIMS_NOT_GIVEN_BACK = "claims.not_given_back"
     CLAIM_FAILED = "claim.failed"

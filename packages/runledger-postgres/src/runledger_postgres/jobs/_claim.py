@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from runledger_core import Lease, check_identifier
+from runledger_core import Lease, check_identifier, fast_constructor
 
 from .._json_text import parse_json
 from .._operation import operation
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 CLAIM_JOBS = statement("jobs/claim_jobs")
 MAX_CLAIM_LIMIT: Final = 1000
+
+_new_job: Final = fast_constructor(ClaimedJob)
+_new_lease: Final = fast_constructor(Lease)
 
 
 @operation(owns_transaction=True)
@@ -88,8 +91,8 @@ def _claimed(worker_id: str, row: tuple[Any, ...]) -> ClaimedJob:
         inputs,
     ) = row
     # By position: that takes two thirds of the time.
-    return ClaimedJob(
-        Lease(job_id, run_number, attempt, worker_id),
+    return _new_job(
+        _new_lease(job_id, run_number, attempt, worker_id),
         job_type,
         organization_id,
         parse_json(payload),

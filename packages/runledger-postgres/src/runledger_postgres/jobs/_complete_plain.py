@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeGuard
 
-from runledger_core import JobStatus
+from runledger_core import JobStatus, fast_constructor
 
 from .._array_text import text_column
 from .._json_text import json_text_or_none
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 COMPLETE_JOBS_PLAIN = statement("jobs/complete_jobs_plain")
 COMPLETE_FREE_JOBS_PLAIN = skipping_statement("jobs/complete_jobs_plain")
+
+_new_settled: Final = fast_constructor(SettledJob)
 
 
 def are_plain(
@@ -50,7 +52,7 @@ def complete_plain_jobs(
     results: list[SettledJob | QueryError | None] = [None] * len(settlements)
     for position, _ in answers:
         index = position - 1
-        results[index] = SettledJob(settlements[index].lease, JobStatus.SUCCEEDED)
+        results[index] = _new_settled(settlements[index].lease, JobStatus.SUCCEEDED)
     return results
 
 
