@@ -26,7 +26,7 @@ STOP_SECONDS = 60.0
 LOG_LINES = 15
 
 # What docs/guides/worker.md says about throughput of short jobs.
-THROUGHPUT = {"JOBS_CLAIM_BATCH_SIZE": "500", "JOBS_MAX_GLOBAL_CONCURRENCY": "500"}
+THROUGHPUT = {"JOBS_CLAIM_BATCH_SIZE": "1000", "JOBS_MAX_GLOBAL_CONCURRENCY": "2000"}
 
 
 @attrs.frozen

@@ -30,7 +30,12 @@ class Runledger(Driver):
     """The ledger: attempts and events are kept."""
 
     package = "runledger-runtime"
-    settings = {**THROUGHPUT, "pool": worker_program.POOL_SIZE, "clients": "threads"}
+    settings = {
+        **THROUGHPUT,
+        "pool": worker_program.POOL_SIZE,
+        "gc_threshold": worker_program.GC_THRESHOLD,
+        "clients": "threads",
+    }
     unfinished = ledger.UNFINISHED
     states = ledger.STATES
     succeeded = "SUCCEEDED"
