@@ -43,7 +43,6 @@ NAMED_CHECKS = {
     "ck_workflow_runs_idempotency_enqueue_request",
 }
 NAMED_KEYS = {
-    "fk_job_queue_job_type",
     "fk_job_runtime_configs_job_type",
     "fk_workflow_runs_result_step",
     "uq_job_attempts_job_run_attempt",

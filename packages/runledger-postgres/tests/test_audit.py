@@ -136,6 +136,9 @@ def ledger(connection, enqueue, claim):
 
 # What breaks an invariant, returning the ids that the audit must name.
 BREAKS = {
+    "job_has_definition": """
+        INSERT INTO job_queue (job_type, max_attempts)
+        VALUES ('nobody.knows', 1) RETURNING id""",
     "attempt_has_job": """
         INSERT INTO job_attempts (job_id, attempt, worker_id, leased_at, started_at)
         VALUES (uuidv7(), 1, 'w1', now(), now()) RETURNING id""",

@@ -38,6 +38,14 @@ CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON job_queue
 """
 
 
+ORPHAN_SCHEDULE = """
+INSERT INTO job_schedules (name, job_type, cron_expr, next_fire_at)
+VALUES ('daily', 'nobody', '0 4 * * *', now())
+"""
+REMOVED_DEFINITION = """
+INSERT INTO job_queue (job_type, max_attempts) VALUES ('mail.send', 1);
+DELETE FROM job_definitions
+"""
 ORPHAN_DEAD_LETTER = """
 INSERT INTO job_dead_letters (job_id, job_type, attempt, payload_snapshot, failed_at)
 VALUES (gen_random_uuid(), 'mail.send', 1, '{}', now())
@@ -175,10 +183,8 @@ def test_what_may_succeed_when_repeated_is_known(sqlstate, is_transient):
     [
         ("SELECT nothing FROM job_queue", "db.schema_missing"),
         ("INSERT INTO job_queue DEFAULT VALUES", "db.required_field_missing"),
-        (
-            "INSERT INTO job_queue (job_type, max_attempts) VALUES ('nobody', 1)",
-            "job.definition_not_found",
-        ),
+        (ORPHAN_SCHEDULE, "job.definition_not_found"),
+        (REMOVED_DEFINITION, "db.related_resource_still_referenced"),
         (ORPHAN_DEAD_LETTER, "db.related_resource_missing"),
         (
             "INSERT INTO job_definitions (job_type) VALUES ('mail.send')",

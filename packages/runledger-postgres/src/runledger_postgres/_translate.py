@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from runledger_core import RunledgerError
 
 _BY_CONSTRAINT: Final = {
-    "fk_job_queue_job_type": "job.definition_not_found",
     "fk_job_queue_organization": "job.organization_not_found",
     "fk_job_logs_job": "job.not_found",
     "fk_job_runtime_configs_job_type": "job.definition_not_found",

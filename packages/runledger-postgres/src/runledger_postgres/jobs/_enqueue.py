@@ -77,8 +77,9 @@ def enqueue_jobs(requests: Sequence[JobEnqueue]) -> Steps[list[JobEnqueueOutcome
     Put many jobs on the queue, all or none, in one round trip.
 
     Outcomes come in the order of the requests. Keyed and unkeyed requests mix; a key
-    that comes twice with the same request gives one job and two outcomes. Rules,
-    locks and errors are those of ``enqueue_job``.
+    that comes twice with the same request gives one job and two outcomes. The ids of
+    one call follow each other: whoever knows one can tell its neighbours, so an id is
+    a name and no secret. Rules, locks and errors are those of ``enqueue_job``.
     """
     if not requests:
         return []

@@ -27,6 +27,7 @@ def _of(table: str, **sentences: str) -> tuple[Invariant, ...]:
 
 JOB_INVARIANTS: Final = _of(
     "job_queue",
+    job_has_definition="a job's type has a definition",
     leased_job_has_open_attempt=(
         "a leased job has exactly one open attempt, with its run, number and worker"
     ),

@@ -4,7 +4,8 @@
 -- Only blocked steps that wait for nothing are released, so a repeat does nothing.
 -- The run's lock (rank 1), which the caller holds, is what keeps the steps as they were
 -- read. Locks workflow_steps (rank 3) and inserts jobs (rank 4): nobody can hold any of
--- them against us, and nothing is waited for.
+-- them against us, and nothing is waited for. Each step was inserted or counted anew
+-- earlier in this transaction, so it stays, and by its key to it the definition of its job.
 -- Jobs get their ids in the order of their steps, and so are claimed in that order.
 -- Wakes sleepers for them.
 WITH ready AS MATERIALIZED (
