@@ -102,8 +102,11 @@ class Completer:
         if len(plain) < _WORTH_A_TRANSACTION:
             return await self._settle(batch)
         rest = [entry for entry in batch if not _is_plain(*entry)]
-        is_settled = await self._settle(plain)
-        return (not rest or await self._settle(rest)) and is_settled
+        if await self._settle(plain):
+            return not rest or await self._settle(rest)
+        for job, outcome in rest:
+            self.put(job, outcome)
+        return False
 
     def _take_up_busy(self) -> None:
         """Let those wait again that were put off, when it is time."""
