@@ -10,6 +10,7 @@ from runledger_postgres import (
     claim_jobs,
     complete_jobs,
     enqueue_jobs,
+    fall_asleep,
     upsert_job_definition,
 )
 from runledger_postgres._statements import statement
@@ -23,6 +24,13 @@ pytestmark = [
 BURST = 4000
 LIMIT = 10
 JOB = JobEnqueue("mail.send")
+# psycopg prepares a statement the sixth time, PostgreSQL decides after five more.
+TIMES = 20
+PLANS = """
+SELECT split_part(statement, ' ', 2), generic_plans > 0
+FROM pg_prepared_statements
+WHERE statement LIKE '/* runledger:%'
+"""
 FALL_ASLEEP = statement("workers/fall_asleep")
 
 
@@ -76,3 +84,20 @@ def test_falling_asleep_looks_at_the_first_job_only(explain, connection, cache_m
     plan = explain(FALL_ASLEEP.query.decode(), params, cache_mode=cache_mode)
 
     assert plan.rows <= 10
+
+
+@pytest.mark.usefixtures("history")
+def test_what_an_idle_worker_asks_is_not_planned_anew_each_time(connection):
+    for _ in range(TIMES):
+        enqueue_jobs(connection, [JOB])
+        drain(connection)
+        fall_asleep(
+            connection, worker_id="w", job_types=["mail.send"], longest_seconds=1
+        )
+
+    plans = dict(connection.execute(PLANS).fetchall())
+
+    assert plans["runledger:jobs/claim_jobs"]
+    assert plans["runledger:workers/fall_asleep"]
+    assert plans["runledger:jobs/complete_jobs_plain"]
+    assert plans["runledger:jobs/enqueue_jobs"]

@@ -11,13 +11,15 @@
 -- Rows are locked one by one, in order, by their place in the table, until there are
 -- enough. Any other way tempts the planner to read all that is pending, or the whole
 -- table: when the statistics were taken nothing was pending, and what comes after that
--- may be a million. The array and the limits that it cannot know let it expect one row.
+-- may be a million. The array and the limits that it does not know let it expect one row.
 --
 -- Of a type that has a limit no more rows are locked than that, so that its backlog
 -- neither exceeds the limit nor takes the place of others among the candidates; what
--- other claimers hold of it is stepped over. The test of the limits lets the planner
--- expect few: else it would not believe in a plan for any parameters, and plan anew for
--- each claim, which takes longer than the claim.
+-- other claimers hold of it is stepped over.
+--
+-- What was asked for is read from a row, where the planner does not see it. A plan for
+-- these very parameters would look cheaper to it than one for any, and it would make one
+-- for each claim: that takes three times as long as the claim of one job.
 --
 -- An attempt that was given back before its work began is opened again. Its job says so in
 -- status_reason: to be ready for a row that may be there takes PostgreSQL a look, a
@@ -33,17 +35,22 @@
 --
 -- An attempt's id has the time of the claim and the random part of its job's: no other
 -- attempt has both, and asking uuidv7() for each took a tenth of the statement's time.
-WITH RECURSIVE stamp AS MATERIALIZED (
-    SELECT left(uuidv7()::text, 19) AS time_text
+WITH RECURSIVE asked AS MATERIALIZED (
+    SELECT
+        %(limit)s::integer AS job_limit,
+        %(job_types)s::text[] AS job_types,
+        %(limited_types)s::text[] AS limited_types,
+        left(uuidv7()::text, 19) AS time_text
 ),
 limited AS MATERIALIZED (
     SELECT t.job_type, t.room
     FROM unnest(%(limited_types)s::text[], %(rooms)s::integer[]) AS t (job_type, room)
-    WHERE t.room BETWEEN 1 AND %(limit)s
+    WHERE t.room BETWEEN 1 AND (SELECT job_limit FROM asked)
 ),
 level AS (
     SELECT d.job_type, p.priority
-    FROM job_definitions AS d
+    FROM asked AS a
+    CROSS JOIN job_definitions AS d
     CROSS JOIN LATERAL (
         SELECT q.priority
         FROM job_queue AS q
@@ -54,8 +61,8 @@ level AS (
     ) AS p
     WHERE d.paused_at IS NULL
       AND (
-          %(job_types)s::text[] IS NULL
-          OR d.job_type = ANY (%(job_types)s::text[])
+          a.job_types IS NULL
+          OR d.job_type = ANY (a.job_types)
       )
     UNION ALL
     SELECT l.job_type, p.priority
@@ -81,11 +88,11 @@ candidate AS (
           AND q.priority = l.priority
           AND q.next_run_at <= now()
         ORDER BY q.next_run_at, q.id
-        LIMIT 2 * %(limit)s::integer + 100
+        LIMIT (SELECT 2 * job_limit + 100 FROM asked)
     ) AS f
-    WHERE l.job_type <> ALL (%(limited_types)s::text[])
+    WHERE l.job_type <> ALL ((SELECT limited_types FROM asked)::text[])
     ORDER BY l.priority DESC, f.next_run_at, f.id
-    LIMIT 2 * %(limit)s::integer + 100
+    LIMIT (SELECT 2 * job_limit + 100 FROM asked)
 ),
 limited_candidate AS MATERIALIZED (
     SELECT r.row_id, r.priority, r.next_run_at, r.id
@@ -141,7 +148,7 @@ locked AS (
           AND q.status = 'PENDING'
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS q
-    LIMIT %(limit)s
+    LIMIT (SELECT job_limit FROM asked)
 ),
 leased AS (
     UPDATE job_queue AS q
@@ -167,10 +174,10 @@ attempt AS (
         execution_started_persisted_at
     )
     SELECT
-        (s.time_text || substr(l.id::text, 20))::uuid, l.id, l.run_number, l.attempt,
+        (a.time_text || substr(l.id::text, 20))::uuid, l.id, l.run_number, l.attempt,
         %(worker_id)s, now(), now(), now()
     FROM leased AS l
-    CROSS JOIN stamp AS s
+    CROSS JOIN asked AS a
     WHERE NOT is_reopened
 ),
 reopened AS (

@@ -3,18 +3,19 @@
 -- It sleeps until its next job is due, but for the limit at most: zero if a job is due
 -- already. What is due later is left to another sleeper that is going to look in time,
 -- so that a job does not wake a whole fleet. The levels of priority are skipped through
--- as in a claim.
+-- as in a claim, and the planner is kept from planning anew as there.
 --
 -- A worker that was awake before has to ask again: a job may have been committed between
 -- this statement's snapshot and its commit by somebody who could not see the mark.
 --
 -- Locks the worker's own row, which an enqueue holds only until it commits.
-WITH RECURSIVE moment AS MATERIALIZED (
-    SELECT clock_timestamp() AS looks_at
+WITH RECURSIVE asked AS MATERIALIZED (
+    SELECT %(wakes_for)s::text[] AS wakes_for, clock_timestamp() AS looks_at
 ),
 level AS (
     SELECT d.job_type, p.priority
-    FROM job_definitions AS d
+    FROM asked AS a
+    JOIN job_definitions AS d ON d.job_type = ANY (a.wakes_for)
     CROSS JOIN LATERAL (
         SELECT q.priority
         FROM job_queue AS q
@@ -24,7 +25,6 @@ level AS (
         LIMIT 1
     ) AS p
     WHERE d.paused_at IS NULL
-      AND d.job_type = ANY (%(wakes_for)s::text[])
     UNION ALL
     SELECT l.job_type, p.priority
     FROM level AS l
@@ -71,7 +71,7 @@ mine AS MATERIALIZED (
                 )
             )
         ) AS wakes_at
-    FROM moment AS m
+    FROM asked AS m
 ),
 before AS MATERIALIZED (
     SELECT worker_id, asleep_since IS NOT NULL AS was_asleep
