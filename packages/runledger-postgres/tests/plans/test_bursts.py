@@ -23,6 +23,7 @@ pytestmark = [
 
 BURST = 4000
 LIMIT = 10
+TYPES = ["mail.send"]
 JOB = JobEnqueue("mail.send")
 # psycopg prepares a statement the sixth time, PostgreSQL decides after five more.
 TIMES = 20
@@ -35,14 +36,16 @@ FALL_ASLEEP = statement("workers/fall_asleep")
 
 
 def drain(connection):
-    while jobs := claim_jobs(connection, worker_id="w", lease_seconds=60, limit=500):
+    ask = {"worker_id": "w", "lease_seconds": 60, "limit": 100, "job_types": TYPES}
+    while jobs := claim_jobs(connection, **ask):
         complete_jobs(connection, [SettleSuccess(job.lease) for job in jobs])
 
 
 @pytest.fixture(params=["new", "idle"])
 def history(request, connection):
     """A ledger that nobody has looked at, or one of which all had ended by then."""
-    upsert_job_definition(connection, JobDefinition("mail.send"))
+    for job_type in ("mail.send", "mail.sort"):
+        upsert_job_definition(connection, JobDefinition(job_type))
     if request.param == "idle":
         enqueue_jobs(connection, [JOB] * 1000)
         drain(connection)
@@ -59,7 +62,7 @@ def test_a_claim_reads_what_it_may_lease(explain, connection, limited, cache_mod
         "worker_id": "w",
         "lease_seconds": 60,
         "limit": LIMIT,
-        "job_types": ["mail.send"],
+        "job_types": TYPES,
         "limited_types": limited,
         "rooms": [LIMIT] * len(limited),
     }
@@ -67,7 +70,7 @@ def test_a_claim_reads_what_it_may_lease(explain, connection, limited, cache_mod
     plan = explain(CLAIM_JOBS.query.decode(), params, cache_mode=cache_mode)
 
     assert plan.rows <= 10 * LIMIT + 200
-    assert plan.discarded == 0
+    assert plan.discarded <= 1  # the definition of the other type
 
 
 @pytest.mark.parametrize("cache_mode", ["force_custom_plan", "force_generic_plan"])
@@ -76,7 +79,7 @@ def test_falling_asleep_looks_at_the_first_job_only(explain, connection, cache_m
     enqueue_jobs(connection, [JOB] * BURST)
     params = {
         "worker_id": "w",
-        "wakes_for": ["mail.send"],
+        "wakes_for": TYPES,
         "longest_seconds": 5.0,
         "wake_channel": "w",
     }
@@ -91,9 +94,7 @@ def test_what_an_idle_worker_asks_is_not_planned_anew_each_time(connection):
     for _ in range(TIMES):
         enqueue_jobs(connection, [JOB])
         drain(connection)
-        fall_asleep(
-            connection, worker_id="w", job_types=["mail.send"], longest_seconds=1
-        )
+        fall_asleep(connection, worker_id="w", job_types=TYPES, longest_seconds=1)
 
     plans = dict(connection.execute(PLANS).fetchall())
 
