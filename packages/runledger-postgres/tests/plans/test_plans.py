@@ -136,36 +136,20 @@ def test_a_completion_touches_its_jobs(ledger, outcome, cache_mode):
         "hints_ms": [None] * size,
         "hints_at": [None] * size,
     }
-    case = Case(
-        "complete",
-        "jobs/complete_jobs",
-        params,
-        frozenset(
-            {*BY_ID, "uq_job_attempts_job_run_attempt", "uq_workflow_steps_job_id"}
-        ),
-        size * 4 + LEASED_JOBS,
-        20_000,
-    )
-
-    check(ledger, case, cache_mode)
+    check(ledger, completion("jobs/complete_jobs", params), cache_mode)
 
 
 @pytest.mark.parametrize("cache_mode", CACHE_MODES)
 def test_a_completion_of_plain_successes_touches_its_jobs(ledger, cache_mode):
-    size = 200
-    params = {**leases(ledger, size), "outputs": [None] * size}
-    case = Case(
-        "complete plainly",
-        "jobs/complete_jobs_plain",
-        params,
-        frozenset(
-            {*BY_ID, "uq_job_attempts_job_run_attempt", "uq_workflow_steps_job_id"}
-        ),
-        size * 4 + LEASED_JOBS,
-        20_000,
-    )
+    params = {**leases(ledger, 200), "outputs": [None] * 200}
 
-    check(ledger, case, cache_mode)
+    check(ledger, completion("jobs/complete_jobs_plain", params), cache_mode)
+
+
+def completion(statement, params):
+    indexes = {*BY_ID, "uq_job_attempts_job_run_attempt", "uq_workflow_steps_job_id"}
+    rows = 4 * len(params["job_ids"]) + LEASED_JOBS
+    return Case("complete", statement, params, frozenset(indexes), rows, 20_000)
 
 
 @pytest.mark.parametrize("cache_mode", CACHE_MODES)
