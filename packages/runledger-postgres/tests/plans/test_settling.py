@@ -122,3 +122,23 @@ def test_no_step_is_compared_with_every_other(
 
     assert plan.discarded <= SIZE
     assert plan.rows <= 20 * SIZE
+
+
+@pytest.mark.parametrize("cache_mode", ["force_custom_plan", "force_generic_plan"])
+def test_steps_end_at_the_cost_of_their_batch_whatever_ended_before(
+    explain, connection, step_leases, cache_mode
+):
+    """Statistics were taken while nearly nothing had ended."""
+    job_ids = [lease.job_id for lease in step_leases]
+    with connection.transaction(force_rollback=True):
+        settlements = [SettleSuccess(lease) for lease in step_leases]
+        connection.execute(COMPLETE_JOBS.query, _columns(settlements))
+
+        plan = explain(
+            END_JOB_STEPS.query.decode(),
+            {"job_ids": job_ids[:10]},
+            cache_mode=cache_mode,
+        )
+
+    assert plan.rows <= 3 * SIZE
+    assert plan.discarded <= SIZE

@@ -2,7 +2,31 @@
 --
 -- Locks workflow_steps (rank 3) and waits for none; the caller holds the locks of their
 -- runs (rank 1) and has ended the jobs. A step that has ended stays as it is.
-WITH ended AS (
+--
+-- Jobs and steps are looked up one by one, and what became of them is looked at
+-- afterwards: to a planner that knows of no ended job all of them look like one, and it
+-- would go over all that ended since for each batch. The runs' locks keep it as it is.
+WITH job AS MATERIALIZED (
+    SELECT w.id AS step_id, q.*
+    FROM unnest(%(job_ids)s::uuid[]) AS j (id)
+    CROSS JOIN LATERAL (
+        SELECT
+            status, output, status_reason, last_error_code, last_error_message,
+            started_at, finished_at
+        FROM job_queue
+        WHERE id = j.id
+        OFFSET 0
+    ) AS q
+    CROSS JOIN LATERAL (
+        SELECT id, status
+        FROM workflow_steps
+        WHERE job_id = j.id
+        OFFSET 0
+    ) AS w
+    WHERE q.finished_at IS NOT NULL
+      AND w.status = 'ENQUEUED'
+),
+ended AS (
     UPDATE workflow_steps AS s
     SET status = CASE q.status
             WHEN 'SUCCEEDED' THEN 'SUCCEEDED'
@@ -16,11 +40,8 @@ WITH ended AS (
         started_at = q.started_at,
         finished_at = q.finished_at,
         updated_at = q.finished_at
-    FROM job_queue AS q
-    WHERE s.job_id = ANY (%(job_ids)s::uuid[])
-      AND q.id = s.job_id
-      AND q.finished_at IS NOT NULL
-      AND s.status = 'ENQUEUED'
+    FROM job AS q
+    WHERE s.id = q.step_id
     RETURNING s.id, s.workflow_run_id, s.status::text AS status
 )
 SELECT
