@@ -141,10 +141,12 @@ def run_blocking(ledger, make_config):
     return run_blocking
 
 
-def block(ledger):
-    """Block this thread until the other has renewed the leases."""
+def block(ledger, caplog):
+    """Block this thread until the other has renewed the leases, and said so."""
     deadline = time.monotonic() + 20
-    while not ledger.calls["renew_from_thread"]:
+    while not (
+        ledger.calls["renew_from_thread"] and "loop has not turned" in caplog.text
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.01)  # what is tested: a handler that does not let trio turn
 
@@ -153,7 +155,7 @@ async def test_the_job_that_blocks_is_named_with_its_stack(
     run_blocking, ledger, caplog
 ):
     async def blocking_handler(context, payload):
-        block(ledger)
+        block(ledger, caplog)
 
     job_id = await run_blocking(blocking_handler)
 
@@ -164,7 +166,7 @@ async def test_the_job_that_blocks_is_named_with_its_stack(
 
 async def test_a_job_whose_nursery_blocks_is_named_too(run_blocking, ledger, caplog):
     async def blocking_child():
-        block(ledger)
+        block(ledger, caplog)
 
     async def handler(context, payload):
         async with trio.open_nursery() as nursery:
