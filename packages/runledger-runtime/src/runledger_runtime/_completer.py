@@ -98,10 +98,12 @@ class Completer:
         ]
         if not self._waiting:
             self._has_waiting = trio.Event()
-        plain = [entry for entry in batch if _is_plain(*entry)]
+        plain: list[tuple[HeldJob, Outcome]] = []
+        rest: list[tuple[HeldJob, Outcome]] = []
+        for entry in batch:
+            (plain if _is_plain(*entry) else rest).append(entry)
         if len(plain) < _WORTH_A_TRANSACTION:
             return await self._settle(batch)
-        rest = [entry for entry in batch if not _is_plain(*entry)]
         if await self._settle(plain):
             return not rest or await self._settle(rest)
         for job, outcome in rest:
