@@ -107,7 +107,7 @@ class _Link:
         self._is_marked = False
         self._is_in_transaction = False
         self._is_lost = False
-        self._swallows_answer = False
+        self._swallowed_tag: bytes | None = None
         self._threads = [
             threading.Thread(target=self._pump, args=[pump], daemon=True)
             for pump in (self._forward, self._backward)
@@ -150,7 +150,8 @@ class _Link:
                         self._server.shutdown(socket.SHUT_WR)
                         self._threads[1].join()
                         return
-                    self._swallows_answer = True
+                    is_alone = message[:1] == SYNC
+                    self._swallowed_tag = b"SELECT" if is_alone else b"COMMIT"
                 self._server.sendall(message)
                 kind_bytes = 1
 
@@ -179,9 +180,9 @@ class _Link:
 
     def _backward(self) -> None:
         while data := self._server.recv(BYTES):
-            if self._swallows_answer:
+            if self._swallowed_tag is not None:
                 # The client sent nothing since, so this is the answer to its commit.
-                assert b"COMMIT" in data or b"SELECT" in data
+                assert self._swallowed_tag in data
                 self._proxy.has_cut.set()
                 return
             self._client.sendall(data)
