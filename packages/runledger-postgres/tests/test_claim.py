@@ -154,6 +154,20 @@ def test_a_job_held_by_another_claimer_is_stepped_over(
     assert claimed.lease.job_id == free
 
 
+def test_a_job_is_claimed_after_it_was_enqueued(race, enqueue, connection):
+    """Although the claim began before; the audit looks at the times."""
+    race.holder.execute("LOCK TABLE job_attempts IN ACCESS EXCLUSIVE MODE")
+    claiming = race.start(claim_jobs, at="jobs/claim_jobs", **CLAIM)
+    job_id = enqueue(next_run_at=datetime.now(UTC) - timedelta(minutes=1))
+    race.commit()
+    [claimed] = claiming.result()
+    job = get_job_by_id(connection, job_id, scope=EVERYTHING)
+
+    assert claimed.lease.job_id == job_id
+    assert job.created_at < job.started_at
+    assert claimed.lease_expires_at == job.started_at + timedelta(seconds=60)
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

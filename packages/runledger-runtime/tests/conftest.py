@@ -202,6 +202,10 @@ class FakeLedger:
                 self.held.add(job.lease)
         return chosen
 
+    async def survey(self, **_: Any) -> float:
+        await self._pass("survey", trio.current_time())
+        return 10.0
+
     async def release(self, leases: Any, **_: Any) -> int:
         await self._pass("release", list(leases))
         self.held -= set(leases)

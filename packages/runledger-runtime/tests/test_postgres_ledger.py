@@ -26,6 +26,7 @@ from runledger_postgres import (
     upsert_job_definition,
 )
 from runledger_runtime import LedgerTimeoutError, PostgresLedger
+from runledger_runtime._postgres import _claim_calls
 from runledger_runtime._postgres import _ledger as postgres_ledger
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -238,7 +239,7 @@ async def test_what_was_claimed_after_the_time_was_up_is_given_back(
 
 
 def test_a_claim_that_came_at_the_last_moment_is_not_given_back():
-    handover = postgres_ledger._Handover(None)
+    handover = _claim_calls._Handover(None)
 
     assert ["job"] == handover.offer(["job"])
     assert ["job"] == handover.give_up()

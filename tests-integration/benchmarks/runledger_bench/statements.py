@@ -114,9 +114,10 @@ def reset(connection: psycopg.Connection[Any]) -> None:
 
 
 def counted(connection: psycopg.Connection[Any], watch: Watch) -> dict[str, Counted]:
-    """Return the counts by the statements' short names."""
+    """Return the counts by the statements' short names, variants together."""
     found: dict[str, Counted] = {}
     for query_id, *numbers in connection.execute(COUNTED).fetchall():
-        name = watch.names.get(query_id, OTHER).rpartition("/")[2]
+        _, _, name = watch.names.get(query_id, OTHER).rpartition("/")
+        name, _, _ = name.partition("[")
         found[name] = found.get(name, Counted()).plus(Counted(*numbers))
     return found

@@ -11,6 +11,7 @@ import attrs
 from runledger_core import EverythingScope, GlobalScope, Organization
 
 from ._bounds import BOUND_CTE, BOUND_MARK, UNBOUND_CTE
+from ._levels import LEVELS_CTES, LEVELS_MARK, SPANNED_LEVELS_CTES
 from ._wakes import JOINED_WAKE_CTES, WAKE_CTES, WAKE_MARK
 
 if TYPE_CHECKING:
@@ -119,6 +120,17 @@ def skipping_statement(name: str) -> Statement:
     return Statement(f"{name}[skip locked]", source.replace(SKIP_MARK, "SKIP LOCKED"))
 
 
+def spanned_statement(name: str) -> Statement:
+    """Load ``_sql/<name>.sql`` as the variant that is told where jobs stand."""
+    source = _text(name)
+    if LEVELS_MARK not in source:
+        message = f"{name} has no {LEVELS_MARK}"
+        raise LookupError(message)
+    return Statement(
+        f"{name}[spanned]", source.replace(LEVELS_MARK, SPANNED_LEVELS_CTES)
+    )
+
+
 def all_statements() -> list[Statement]:
     """Every packaged statement, in each of its variants, by name."""
     found: list[Statement] = []
@@ -131,12 +143,14 @@ def all_statements() -> list[Statement]:
                 found.append(statement(name))
             if SKIP_MARK in _text(name):
                 found.append(skipping_statement(name))
+            if LEVELS_MARK in _text(name):
+                found.append(spanned_statement(name))
     return found
 
 
 def _source(name: str) -> str:
-    """Return the statement as it waits for locks."""
-    return _text(name).replace(f" {SKIP_MARK}", "")
+    """Return the statement as it waits for locks, and looks for all levels."""
+    return _text(name).replace(f" {SKIP_MARK}", "").replace(LEVELS_MARK, LEVELS_CTES)
 
 
 def _text(name: str) -> str:

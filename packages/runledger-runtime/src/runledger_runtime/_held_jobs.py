@@ -192,6 +192,7 @@ class HeldJobs:
         self._jobs.add(job)
         self._active_count += 1
         self._take(job.claimed.job_type)
+        self.notify()
 
     def end(self, job: HeldJob) -> None:
         """Give the job's slot back; its lease is still held."""

@@ -182,6 +182,16 @@ class Ledger(HandlerLedger, ScheduleLedger, SleepingWorkers, Protocol):
         """Lease up to *limit* due jobs of these types, of some no more than theirs."""
         ...
 
+    async def survey(
+        self, *, job_types: Collection[str], timeout_seconds: float
+    ) -> float:
+        """
+        Learn where jobs stand, so that claims need not look from the beginning.
+
+        Returns the seconds until it is worth while again.
+        """
+        ...
+
     async def release(
         self, leases: Sequence[Lease], *, reason: str, timeout_seconds: float
     ) -> int:

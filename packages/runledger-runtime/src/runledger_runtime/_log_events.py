@@ -64,6 +64,7 @@ class LogEvent(StrEnum):
     SUPERVISOR_ENDED = "supervisor.ended"
     SUPERVISOR_FAILED = "supervisor.failed"
     SUPERVISOR_STARTED = "supervisor.started"
+    SURVEY_FAILED = "survey.failed"
 
 
 _LEVELS: Final = {

@@ -17,6 +17,7 @@ from ._loop_exit import RuntimeLoopExit
 from ._loop_watch import LoopWatch
 from ._presence import Presence
 from ._reporter import Reporter
+from ._surveyor import Surveyor
 from ._vitals import Vitals
 from ._wake_up import WakeUp
 from .config import WakeUpMode
@@ -84,6 +85,7 @@ async def run_worker_loop(
         type_limits=handlers.concurrency_limits(),
     )
     presence = Presence(ledger, handlers.registered_types, config)
+    surveyor = Surveyor(ledger, held, handlers.registered_types, config)
     timeout_seconds = config.database_timeout_seconds
     watch = LoopWatch(ledger, held, lease_ttl_seconds=config.lease_ttl_seconds)
     wake_up = WakeUp(ledger, held, config.worker_id)
@@ -118,8 +120,11 @@ async def run_worker_loop(
         nursery.start_soon(reporter.run, name="runledger reporter")
         nursery.start_soon(presence.run, name="runledger presence")
         nursery.start_soon(watch.run, name="runledger loop watch")
-        if config.wake_up == WakeUpMode.NOTIFY and not stop_when_idle:
-            nursery.start_soon(wake_up.run, name="runledger wake-up")
+        if not stop_when_idle:
+            # Else claims look everywhere: the last job may not be missed.
+            nursery.start_soon(surveyor.run, name="runledger surveyor")
+            if config.wake_up == WakeUpMode.NOTIFY:
+                nursery.start_soon(wake_up.run, name="runledger wake-up")
         task_status.started()
         claimer = Claimer(
             ledger,

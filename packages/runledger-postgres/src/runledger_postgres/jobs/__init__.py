@@ -18,6 +18,7 @@ from ._dead_letters import (
 from ._enqueue import enqueue_job, enqueue_jobs
 from ._explain import explain_job
 from ._explanation import ExplanationReason, JobExplanation
+from ._fronts import QueueFronts, survey_queue
 from ._heartbeat import heartbeat_job
 from ._lease import heartbeat_jobs
 from ._logs import (
@@ -89,6 +90,7 @@ __all__ = [
     "JobMetricsRecord",
     "JobSettlement",
     "ProgressReport",
+    "QueueFronts",
     "RequeueMismatch",
     "RequeueNotFound",
     "RequeueOutcome",
@@ -128,6 +130,7 @@ __all__ = [
     "report_progress",
     "requeue_job",
     "save_checkpoint",
+    "survey_queue",
     "update_job_payload_field",
     "update_job_payload_uuid_array_field",
     "update_job_progress",

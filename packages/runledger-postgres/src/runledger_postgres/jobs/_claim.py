@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from runledger_core import Lease, check_identifier, fast_constructor
 
 from .._json_text import parse_json
 from .._operation import operation
-from .._statements import statement
+from .._statements import spanned_statement, statement
 from .._steps import committed_tuples
 from ..errors import QueryError
 from ..records import ClaimedJob, ClaimedStep
+from ._fronts import NO_SPANS
 from ._lease import check_lease_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from .._steps import Steps
+    from ._fronts import QueueFronts
 
 CLAIM_JOBS = statement("jobs/claim_jobs")
+CLAIM_SPANNED_JOBS = spanned_statement("jobs/claim_jobs")
 MAX_CLAIM_LIMIT: Final = 1000
 
 _new_job: Final = fast_constructor(ClaimedJob)
@@ -34,6 +39,7 @@ def claim_jobs(
     limit: int,
     job_types: Collection[str] | None = None,
     type_limits: Mapping[str, int] | None = None,
+    fronts: QueueFronts | None = None,
 ) -> Steps[list[ClaimedJob]]:
     """
     Lease up to *limit* due jobs to *worker_id* for *lease_seconds*.
@@ -44,6 +50,7 @@ def claim_jobs(
     a LEASED event and the stage ``running``: claim only what you start at once.
     A job that is a step of a workflow comes with the outputs that it asked for.
     A repeat claims other jobs. Takes row locks and steps over rows that others hold.
+    With *fronts* and *job_types* it begins where those say, and moves them on.
 
     Commits by itself, so that the lease is visible before the work begins.
 
@@ -59,16 +66,35 @@ def claim_jobs(
         raise QueryError("job.invalid_claim_limit")
     if job_types is not None and not job_types:
         return []
+    chosen, spans = CLAIM_JOBS, NO_SPANS
+    if fronts is not None and job_types is not None:
+        chosen, spans = CLAIM_SPANNED_JOBS, fronts.spans(job_types)
     found = yield from committed_tuples(
-        CLAIM_JOBS,
+        chosen,
         worker_id=worker_id,
         lease_seconds=lease_seconds,
         limit=limit,
         job_types=None if job_types is None else list(job_types),
         limited_types=list(limits),
         rooms=[min(each, limit) for each in limits.values()],
+        **spans,
     )
-    return [_claimed(worker_id, row) for row in found]
+    claimed = [_claimed(worker_id, row) for row in found]
+    if fronts is not None:
+        fronts.move_on(_first_of_each_level(claimed, lease_seconds))
+    return claimed
+
+
+def _first_of_each_level(
+    claimed: Iterable[ClaimedJob], lease_seconds: int
+) -> Iterator[tuple[str, int, datetime]]:
+    seen: set[tuple[str, int]] = set()
+    for job in claimed:
+        level = (job.job_type, job.priority)
+        if level not in seen:
+            seen.add(level)
+            age = timedelta(seconds=lease_seconds + job.waited_seconds)
+            yield *level, job.lease_expires_at - age
 
 
 def _claimed(worker_id: str, row: tuple[Any, ...]) -> ClaimedJob:

@@ -10,18 +10,21 @@ import attrs
 from runledger_core import check_identifier
 
 from .._operation import operation
-from .._statements import statement
+from .._statements import spanned_statement, statement
 from .._steps import one, rows
+from ._fronts import NO_SPANS
 from ._lease import check_lease_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from .._steps import Steps
+    from ._fronts import QueueFronts
 
 ANNOUNCE_WORKER = statement("workers/announce_worker")
 WITHDRAW_WORKER = statement("workers/withdraw_worker")
 FALL_ASLEEP = statement("workers/fall_asleep")
+FALL_SPANNED_ASLEEP = spanned_statement("workers/fall_asleep")
 AWAKE = statement("workers/awake")
 WAKE_WORKER = statement("workers/wake_worker")
 NOTIFY_WORKER = statement("workers/notify_worker")
@@ -94,7 +97,11 @@ def withdraw_worker(worker_id: str) -> Steps[None]:
 
 @operation(owns_transaction=True)
 def fall_asleep(
-    *, worker_id: str, job_types: Collection[str], longest_seconds: float
+    *,
+    worker_id: str,
+    job_types: Collection[str],
+    longest_seconds: float,
+    fronts: QueueFronts | None = None,
 ) -> Steps[WorkerRest]:
     """
     Mark a worker as asleep: an enqueue of these types may wake it from now on.
@@ -107,19 +114,24 @@ def fall_asleep(
 
     Whoever wakes it takes the mark away. Listen on `wake_channel`, and poll all the
     same: a notification can get lost, and none is sent for a job whose transaction
-    began before the worker fell asleep. Locks the worker's own row.
+    began before the worker fell asleep. With *fronts* it looks for jobs from where
+    those say, as the worker's claims should. Locks the worker's own row.
 
     Raises:
         QueryError: ``db.transaction_not_owned``.
         ValidationError: ``identifier.*`` for the worker id.
     """
     check_identifier(worker_id, "worker_id")
+    chosen, spans = FALL_ASLEEP, NO_SPANS
+    if fronts is not None:
+        chosen, spans = FALL_SPANNED_ASLEEP, fronts.spans(job_types)
     found = yield from one(
-        FALL_ASLEEP,
+        chosen,
         worker_id=worker_id,
         wakes_for=sorted(job_types),
         longest_seconds=longest_seconds,
         wake_channel=wake_channel(worker_id),
+        **spans,
     )
     return WorkerRest(found["seconds"], found["was_asleep"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, cast
 
@@ -21,12 +20,10 @@ from runledger_postgres import (
     SettleSuccess,
     announce_worker,
     bundled_migrations,
-    claim_jobs,
     complete_jobs,
     ensure_schema_compatible_after_idempotency_cutover,
     heartbeat_jobs,
     reap_expired_leases,
-    release_unstarted_claims,
     sync_job_definitions,
     withdraw_worker,
 )
@@ -34,6 +31,7 @@ from runledger_postgres import (
 from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
 from ._calls import Pool
+from ._claim_calls import ClaimCalls
 from ._connect import CONNECT_SECONDS, connect_beside
 from ._handler_calls import HandlerCalls
 from ._schedule_calls import ScheduleCalls
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
 
     from runledger_core import JobDefinition, Lease, RetryDelay, RunledgerError
     from runledger_postgres import (
-        ClaimedJob,
         HeartbeatReport,
         JobSettlement,
         ReapReport,
@@ -65,10 +62,9 @@ __all__ = [
 ]
 
 _LOCK_NOT_AVAILABLE = "55P03"
-_TOO_LATE = "the claim took longer than its worker waited"
 
 
-class PostgresLedger(HandlerCalls, ScheduleCalls, SleepCalls):
+class PostgresLedger(ClaimCalls, HandlerCalls, ScheduleCalls, SleepCalls):
     """
     Call the blocking storage operations from trio, one thread hop for each.
 
@@ -104,49 +100,6 @@ class PostgresLedger(HandlerCalls, ScheduleCalls, SleepCalls):
     ) -> None:
         """Store the definitions; a type that was disabled there stays disabled."""
         await self._call(timeout_seconds, sync_job_definitions, self._pool, definitions)
-
-    async def claim(
-        self,
-        *,
-        worker_id: str,
-        lease_seconds: int,
-        limit: int,
-        job_types: Collection[str],
-        type_limits: Mapping[str, int],
-        timeout_seconds: float,
-    ) -> Sequence[ClaimedJob]:
-        """Lease up to *limit* due jobs of these types, of some no more than theirs."""
-        handover = _Handover(self._pool)
-
-        def claim() -> list[ClaimedJob]:
-            claimed = claim_jobs(
-                self._pool,
-                worker_id=worker_id,
-                lease_seconds=lease_seconds,
-                limit=limit,
-                job_types=job_types,
-                type_limits=type_limits,
-            )
-            return handover.offer(claimed)
-
-        try:
-            return await self._call(timeout_seconds, claim)
-        except LedgerTimeoutError:
-            claimed = handover.give_up()
-            if claimed is None:
-                raise
-            return claimed
-
-    async def release(
-        self, leases: Sequence[Lease], *, reason: str, timeout_seconds: float
-    ) -> int:
-        """Give back claims whose jobs were not started, and count those returned."""
-
-        def release() -> int:
-            results = release_unstarted_claims(self._pool, leases, reason=reason)
-            return sum(not isinstance(result, QueryError) for result in results)
-
-        return await self._call(timeout_seconds, release)
 
     async def heartbeat(
         self, leases: Sequence[Lease], *, lease_seconds: int, timeout_seconds: float
@@ -251,32 +204,6 @@ class PostgresLedger(HandlerCalls, ScheduleCalls, SleepCalls):
                 "db.connection_failed", internal=f"{type(error).__name__}: {error}"
             ) from error
         ensure_schema_compatible_after_idempotency_cutover(self._pool)
-
-
-class _Handover:
-    """Pass claimed jobs from their thread to who waits, or back if nobody does."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._lock = threading.Lock()
-        self._claimed: list[ClaimedJob] | None = None
-        self._is_given_up = False
-
-    def offer(self, claimed: list[ClaimedJob]) -> list[ClaimedJob]:
-        """Come from the thread with what was claimed."""
-        with self._lock:
-            self._claimed = claimed
-            if not self._is_given_up:
-                return claimed
-        leases = [job.lease for job in claimed]
-        release_unstarted_claims(self._pool, leases, reason=_TOO_LATE)
-        return []
-
-    def give_up(self) -> list[ClaimedJob] | None:
-        """Wait no longer; return what came at the very last moment."""
-        with self._lock:
-            self._is_given_up = True
-            return self._claimed
 
 
 def ledger_over(database: Pool | Ledger) -> Ledger:

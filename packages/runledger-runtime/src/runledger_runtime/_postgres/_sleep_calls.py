@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runledger_postgres import awake, fall_asleep, wake_worker
 
-from ._calls import PostgresCalls
+from ._front_calls import FrontCalls
 from ._listener import listen_until_lost
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runledger_postgres import WorkerRest
 
 
-class SleepCalls(PostgresCalls):
+class SleepCalls(FrontCalls):
     """Mark a worker as asleep or awake, wake another, and listen."""
 
     async def fall_asleep(
@@ -27,6 +27,7 @@ class SleepCalls(PostgresCalls):
         timeout_seconds: float,
     ) -> WorkerRest:
         """Mark a worker as asleep: an enqueue of these types may wake it."""
+        fronts = self.fronts
 
         def fall() -> WorkerRest:
             return fall_asleep(
@@ -34,6 +35,7 @@ class SleepCalls(PostgresCalls):
                 worker_id=worker_id,
                 job_types=job_types,
                 longest_seconds=longest_seconds,
+                fronts=fronts,
             )
 
         return await self._call(timeout_seconds, fall)

@@ -21,6 +21,9 @@
 -- these very parameters would look cheaper to it than one for any, and it would make one
 -- for each claim: that takes three times as long as the claim of one job.
 --
+-- The time of the claim is taken after its snapshot. Before it, at now(), jobs that it
+-- sees may not have been enqueued yet, if they were due before that.
+--
 -- An attempt that was given back before its work began is opened again. Its job says so in
 -- status_reason: to be ready for a row that may be there takes PostgreSQL a look, a
 -- confirmation and its WAL for each attempt.
@@ -40,6 +43,7 @@ WITH RECURSIVE asked AS MATERIALIZED (
         %(limit)s::integer AS job_limit,
         %(job_types)s::text[] AS job_types,
         %(limited_types)s::text[] AS limited_types,
+        clock_timestamp() AS claimed_at,
         left(uuidv7()::text, 19) AS time_text
 ),
 limited AS MATERIALIZED (
@@ -47,36 +51,7 @@ limited AS MATERIALIZED (
     FROM unnest(%(limited_types)s::text[], %(rooms)s::integer[]) AS t (job_type, room)
     WHERE t.room BETWEEN 1 AND (SELECT job_limit FROM asked)
 ),
-level AS (
-    SELECT d.job_type, p.priority
-    FROM asked AS a
-    CROSS JOIN job_definitions AS d
-    CROSS JOIN LATERAL (
-        SELECT q.priority
-        FROM job_queue AS q
-        WHERE q.status = 'PENDING'
-          AND q.job_type = d.job_type
-        ORDER BY q.priority DESC
-        LIMIT 1
-    ) AS p
-    WHERE d.paused_at IS NULL
-      AND (
-          a.job_types IS NULL
-          OR d.job_type = ANY (a.job_types)
-      )
-    UNION ALL
-    SELECT l.job_type, p.priority
-    FROM level AS l
-    CROSS JOIN LATERAL (
-        SELECT q.priority
-        FROM job_queue AS q
-        WHERE q.status = 'PENDING'
-          AND q.job_type = l.job_type
-          AND q.priority < l.priority
-        ORDER BY q.priority DESC
-        LIMIT 1
-    ) AS p
-),
+/*levels*/,
 candidate AS (
     SELECT f.row_id, l.priority, f.next_run_at, f.id
     FROM level AS l
@@ -86,7 +61,7 @@ candidate AS (
         WHERE q.status = 'PENDING'
           AND q.job_type = l.job_type
           AND q.priority = l.priority
-          AND q.next_run_at <= now()
+          AND q.next_run_at BETWEEN l.first_run_at AND now()
         ORDER BY q.next_run_at, q.id
         LIMIT (SELECT 2 * job_limit + 100 FROM asked)
     ) AS f
@@ -108,7 +83,7 @@ limited_candidate AS MATERIALIZED (
                 WHERE q.status = 'PENDING'
                   AND q.job_type = l.job_type
                   AND q.priority = l.priority
-                  AND q.next_run_at <= now()
+                  AND q.next_run_at BETWEEN l.first_run_at AND now()
                 ORDER BY q.next_run_at, q.id
                 LIMIT 2 * t.room + 100
             ) AS f
@@ -127,7 +102,7 @@ limited_candidate AS MATERIALIZED (
     ) AS r
 ),
 locked AS (
-    SELECT q.row_id
+    SELECT q.row_id, (SELECT claimed_at FROM asked) AS claimed_at
     FROM unnest(
         ARRAY(
             SELECT c.row_id
@@ -155,17 +130,17 @@ leased AS (
     SET status = 'LEASED',
         attempt = q.attempt + 1,
         worker_id = %(worker_id)s,
-        lease_expires_at = now() + make_interval(secs => %(lease_seconds)s),
-        last_heartbeat_at = now(),
-        started_at = COALESCE(q.started_at, now()),
+        lease_expires_at = l.claimed_at + make_interval(secs => %(lease_seconds)s),
+        last_heartbeat_at = l.claimed_at,
+        started_at = COALESCE(q.started_at, l.claimed_at),
         stage = 'running',
-        updated_at = now()
+        updated_at = l.claimed_at
     FROM locked AS l
     WHERE q.ctid = l.row_id
     RETURNING
         q.id, q.job_type, q.organization_id, q.payload, q.checkpoint, q.priority,
         q.run_number, q.attempt, q.max_attempts, q.timeout_seconds, q.next_run_at,
-        q.lease_expires_at, q.trace_context,
+        q.lease_expires_at, q.trace_context, l.claimed_at,
         q.status_reason IS NOT DISTINCT FROM 'RELEASED' AS is_reopened
 ),
 attempt AS (
@@ -175,7 +150,7 @@ attempt AS (
     )
     SELECT
         (a.time_text || substr(l.id::text, 20))::uuid, l.id, l.run_number, l.attempt,
-        %(worker_id)s, now(), now(), now()
+        %(worker_id)s, l.claimed_at, l.claimed_at, l.claimed_at
     FROM leased AS l
     CROSS JOIN asked AS a
     WHERE NOT is_reopened
@@ -185,7 +160,8 @@ reopened AS (
         job_id, run_number, attempt, worker_id, leased_at, started_at,
         execution_started_persisted_at
     )
-    SELECT id, run_number, attempt, %(worker_id)s, now(), now(), now()
+    SELECT
+        id, run_number, attempt, %(worker_id)s, claimed_at, claimed_at, claimed_at
     FROM leased
     WHERE is_reopened
     ON CONFLICT (job_id, run_number, attempt) DO UPDATE
@@ -198,13 +174,16 @@ reopened AS (
     WHERE job_attempts.outcome = 'RELEASED'
 ),
 event AS (
-    INSERT INTO job_events (job_id, run_number, attempt, event_type, stage, payload)
+    INSERT INTO job_events (
+        job_id, run_number, attempt, event_type, stage, payload, occurred_at
+    )
     SELECT
         id, run_number, attempt, 'LEASED', 'running',
         jsonb_build_object(
             'worker_id', %(worker_id)s::text,
             'lease_duration_seconds', %(lease_seconds)s::integer
-        )
+        ),
+        claimed_at
     FROM leased
 )
 SELECT
@@ -212,7 +191,7 @@ SELECT
     l.checkpoint::text AS checkpoint, l.priority, l.run_number, l.attempt,
     l.max_attempts, l.timeout_seconds, l.lease_expires_at,
     l.trace_context::text AS trace_context,
-    extract(EPOCH FROM now() - l.next_run_at)::double precision AS waited_seconds,
+    extract(EPOCH FROM l.claimed_at - l.next_run_at)::double precision AS waited_seconds,
     s.workflow_run_id, s.step_key, s.inputs
 FROM leased AS l
 LEFT JOIN LATERAL (

@@ -10,47 +10,13 @@
 --
 -- Locks the worker's own row, which an enqueue holds only until it commits.
 WITH RECURSIVE asked AS MATERIALIZED (
-    SELECT %(wakes_for)s::text[] AS wakes_for, clock_timestamp() AS looks_at
+    SELECT %(wakes_for)s::text[] AS job_types, clock_timestamp() AS looks_at
 ),
-level AS (
-    SELECT d.job_type, p.priority
-    FROM asked AS a
-    JOIN job_definitions AS d ON d.job_type = ANY (a.wakes_for)
-    CROSS JOIN LATERAL (
-        SELECT q.priority
-        FROM job_queue AS q
-        WHERE q.status = 'PENDING'
-          AND q.job_type = d.job_type
-        ORDER BY q.priority DESC
-        LIMIT 1
-    ) AS p
-    WHERE d.paused_at IS NULL
-    UNION ALL
-    SELECT l.job_type, p.priority
-    FROM level AS l
-    CROSS JOIN LATERAL (
-        SELECT q.priority
-        FROM job_queue AS q
-        WHERE q.status = 'PENDING'
-          AND q.job_type = l.job_type
-          AND q.priority < l.priority
-        ORDER BY q.priority DESC
-        LIMIT 1
-    ) AS p
-),
+/*levels*/,
 first AS MATERIALIZED (
-    SELECT l.job_type, min(f.next_run_at) AS next_run_at
-    FROM level AS l
-    CROSS JOIN LATERAL (
-        SELECT q.next_run_at
-        FROM job_queue AS q
-        WHERE q.status = 'PENDING'
-          AND q.job_type = l.job_type
-          AND q.priority = l.priority
-        ORDER BY q.next_run_at, q.id
-        LIMIT 1
-    ) AS f
-    GROUP BY l.job_type
+    SELECT job_type, min(first_run_at) AS next_run_at
+    FROM level
+    GROUP BY job_type
 ),
 mine AS MATERIALIZED (
     SELECT
