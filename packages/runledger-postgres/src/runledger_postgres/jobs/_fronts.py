@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from .._operation import operation
 from .._statements import statement
@@ -22,9 +21,7 @@ _LOWEST_PRIORITY: Final = -(2**31)
 _HIGHEST_PRIORITY: Final = 2**31 - 1
 _ALWAYS: Final = datetime(1, 1, 1, tzinfo=UTC)
 
-
-Spans: TypeAlias = "Mapping[str, list[Any]]"
-NO_SPANS: Final[Spans] = {}
+NO_SPANS: Final[Mapping[str, list[Any]]] = {}
 
 
 class QueueFronts:
@@ -48,22 +45,24 @@ class QueueFronts:
     def __init__(self, found: Rows) -> None:
         self.job_types: frozenset[str] = frozenset(row["job_type"] for row in found)
         self.seconds: float = max((row["seconds"] for row in found), default=0.0)
-        self._lock = threading.Lock()
-        self._starts: dict[str, dict[int, datetime]] = {
-            job_type: {} for job_type in self.job_types
-        }
+        self._others_start_at = found[0]["surveyed_at"] - _LATE if found else _ALWAYS
+        starts: dict[str, dict[int, datetime]] = {each: {} for each in self.job_types}
         for row in found:
-            self._others_start_at: datetime = row["surveyed_at"] - _LATE
             if row["priority"] is not None:
                 starts_at = min(row["first_run_at"], row["surveyed_at"]) - _LATE
-                self._starts[row["job_type"]][row["priority"]] = starts_at
+                starts[row["job_type"]][row["priority"]] = starts_at
+        # What is in it is replaced and never changed: other threads may be reading.
+        self._starts: dict[str, Mapping[int, datetime]] = {**starts}
 
-    def spans(self, job_types: Collection[str]) -> Spans:
-        """Say where to look for these types: from the beginning for unknown ones."""
+    def spans(self, job_types: Collection[str]) -> Mapping[str, list[Any]]:
+        """
+        Say where to look for these types: from the beginning for unknown ones.
+
+        These are parameters of the statements that look there.
+        """
         spans: list[tuple[str, int, int, datetime]] = []
-        with self._lock:
-            for job_type in job_types:
-                spans.extend(self._spans_of(job_type))
+        for job_type in job_types:
+            spans.extend(self._spans_of(job_type))
         return {
             "span_types": [span[0] for span in spans],
             "span_lowest": [span[1] for span in spans],
@@ -92,13 +91,12 @@ class QueueFronts:
 
         It had claimed what came before, but for what others held or did not commit yet.
         """
-        with self._lock:
-            for job_type, priority, next_run_at in claimed:
-                starts = self._starts.get(job_type)
-                if starts is None:
-                    continue
+        for job_type, priority, next_run_at in claimed:
+            if job_type in self.job_types:
+                starts = self._starts[job_type]
                 before = starts.get(priority, self._others_start_at)
-                starts[priority] = max(before, next_run_at - _LATE)
+                start = max(before, next_run_at - _LATE)
+                self._starts[job_type] = {**starts, priority: start}
 
 
 @operation
