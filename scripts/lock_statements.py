@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "packages/runledger-postgres/src/runledger_postgres/statements.lock.json"
 MENDING = "run `nox -s lock` and commit the result"
-PLACEHOLDER = re.compile(r"%%|%\((\w+)\)[sbt]")
 
 
 class StatementError(Exception):
@@ -122,8 +120,7 @@ def describe(
     connection: psycopg.Connection[Any], statement: Statement
 ) -> dict[str, Any]:
     """Return the entry of one statement."""
-    text, names = number_parameters(statement.sql)
-    prepared = connection.pgconn.prepare(b"", text.encode())
+    prepared = connection.pgconn.prepare(b"", statement.query)
     if prepared.status != ExecStatus.COMMAND_OK:
         message = prepared.error_message.decode(errors="replace")
         raise StatementError(message.partition("\n")[0])
@@ -137,26 +134,15 @@ def describe(
     return {
         "sha256": digest(statement),
         "parameters": dict(
-            zip(names, (type_names[oid] for oid in parameters), strict=True)
+            zip(
+                statement.parameters,
+                (type_names[oid] for oid in parameters),
+                strict=True,
+            )
         ),
         # A list: names may repeat, and their order is what a row has.
         "columns": [f"{name} {type_names[oid]}" for name, oid in columns],
     }
-
-
-def number_parameters(sql: str) -> tuple[str, list[str]]:
-    """Turn psycopg's named parameters into the server's $1, $2, as psycopg does."""
-    names: list[str] = []
-
-    def numbered(match: re.Match[str]) -> str:
-        name = match[1]
-        if name is None:
-            return "%"
-        if name not in names:
-            names.append(name)
-        return f"${names.index(name) + 1}"
-
-    return PLACEHOLDER.sub(numbered, sql), names
 
 
 def name_types(connection: psycopg.Connection[Any], oids: list[int]) -> dict[int, str]:

@@ -190,7 +190,7 @@ def words(query: str) -> tuple[str, ...]:
 
     It drops the comment in front, where the statement's name stands.
     """
-    bare = re.sub(r"/\*.*?\*/|'[^']*'|%\(\w+\)s|\$\d+", " ", query)
+    bare = re.sub(r"/\*.*?\*/|'[^']*'|\$\d+", " ", query)
     found = re.findall(r"[a-z_]{3,}", bare.lower())
     return tuple(word for word in found if word not in {"true", "false", "null"})[:40]
 

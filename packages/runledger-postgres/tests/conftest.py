@@ -185,8 +185,8 @@ class Race:
 
     def _answer(self, call: Any) -> Any:
         factory: Any = tuple_row if call.as_tuples else dict_row
-        with self.holder.cursor(row_factory=factory) as cursor:
-            cursor.execute(call.statement.query, call.params)
+        with psycopg.RawCursor(self.holder, row_factory=factory) as cursor:
+            cursor.execute(call.statement.query, call.arguments)
             return cursor.fetchall() if cursor.description else []
 
     def start(

@@ -260,8 +260,8 @@ def test_a_purge_blocks_no_claim(ended, enqueue, connection, runledger_database)
         # In the middle of a purge: its statement has run, its COMMIT has not.
         steps = purge_ended.steps(older_than=DAY)
         for call in next(steps).calls:
-            cursor = psycopg.Cursor(purging)
-            cursor.execute(call.statement.query, call.params)
+            cursor = psycopg.RawCursor(purging)
+            cursor.execute(call.statement.query, call.arguments)
         steps.close()
         connection.execute("SET lock_timeout = '1s'")
         [claimed] = claim_jobs(connection, worker_id="w", lease_seconds=9, limit=9)

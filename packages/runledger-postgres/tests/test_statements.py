@@ -9,7 +9,13 @@ from uuid import UUID
 import pytest
 
 from runledger_core import EVERYTHING, GLOBAL, Organization
-from runledger_postgres._statements import all_statements, scoped_statement, statement
+from runledger_postgres._statements import (
+    Statement,
+    all_statements,
+    scoped_statement,
+    statement,
+)
+from runledger_postgres._steps import Call
 
 SOURCES = {
     f"{area.name}/{entry.name}": entry.read_text(encoding="utf-8")
@@ -70,3 +76,15 @@ def test_every_statement_is_loaded_with_a_name_of_its_own():
     assert {name.partition("[")[0] for name in names} == {
         name.removesuffix(".sql") for name in SOURCES
     }
+
+
+def test_parameters_are_numbered_in_the_order_in_which_they_first_come():
+    found = Statement("test/two", "SELECT %(b)s, %(a)s, %(b)s, 7 % 4")
+
+    assert found.parameters == ("b", "a")
+    assert found.query.endswith(b"SELECT $1, $2, $1, 7 % 4")
+    assert Call(found, {"a": 1, "b": 2}).arguments == [2, 1]
+
+
+def test_a_text_without_parameters_is_sent_as_it_is():
+    assert Call(Statement("test/script", "SELECT 1; SELECT 2")).arguments is None

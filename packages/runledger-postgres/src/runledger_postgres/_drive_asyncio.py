@@ -140,15 +140,16 @@ async def _copied(connection: psycopg.AsyncConnection[Any], step: Copy) -> int:
 async def _executed(
     connection: psycopg.AsyncConnection[Any], call: Call, mode: TransactionMode
 ) -> psycopg.AsyncCursor[Any]:
-    # Not connection.cursor(): the host may have set a cursor class of its own,
-    # with another style of parameters.
+    # Not connection.cursor(): the host may have set a cursor class of its own, and
+    # ours takes the parameters by number.
     factory: RowFactory[Any] = tuple_row if call.as_tuples else dict_row
-    cursor = psycopg.AsyncCursor(connection, row_factory=factory)
+    cursor = psycopg.AsyncRawCursor(connection, row_factory=factory)
     owns = mode is TransactionMode.OWN
     query = call.statement.query if owns else call.statement.joined_query
-    return await cursor.execute(query, call.params)
+    return await cursor.execute(query, call.arguments)
 
 
 async def _fetched(cursor: psycopg.AsyncCursor[Any]) -> Rows:
     async with cursor:
-        return await cursor.fetchall() if cursor.description else []
+        # Not its description, which is made anew, of all columns, whenever it is asked.
+        return [] if cursor.rownumber is None else await cursor.fetchall()

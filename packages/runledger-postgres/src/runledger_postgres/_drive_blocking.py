@@ -134,15 +134,16 @@ def _copied(connection: psycopg.Connection[Any], step: Copy) -> int:
 def _executed(
     connection: psycopg.Connection[Any], call: Call, mode: TransactionMode
 ) -> psycopg.Cursor[Any]:
-    # Not connection.cursor(): the host may have set a cursor class of its own,
-    # with another style of parameters.
+    # Not connection.cursor(): the host may have set a cursor class of its own, and
+    # ours takes the parameters by number.
     factory: RowFactory[Any] = tuple_row if call.as_tuples else dict_row
-    cursor = psycopg.Cursor(connection, row_factory=factory)
+    cursor = psycopg.RawCursor(connection, row_factory=factory)
     owns = mode is TransactionMode.OWN
     query = call.statement.query if owns else call.statement.joined_query
-    return cursor.execute(query, call.params)
+    return cursor.execute(query, call.arguments)
 
 
 def _fetched(cursor: psycopg.Cursor[Any]) -> Rows:
     with cursor:
-        return cursor.fetchall() if cursor.description else []
+        # Not its description, which is made anew, of all columns, whenever it is asked.
+        return [] if cursor.rownumber is None else cursor.fetchall()

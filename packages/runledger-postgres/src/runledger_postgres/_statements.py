@@ -12,6 +12,7 @@ from runledger_core import EverythingScope, GlobalScope, Organization
 
 from ._bounds import BOUND_CTE, BOUND_MARK, UNBOUND_CTE
 from ._levels import LEVELS_CTES, LEVELS_MARK, SPANNED_LEVELS_CTES
+from ._parameters import number_parameters, parameter_names
 from ._wakes import JOINED_WAKE_CTES, WAKE_CTES, WAKE_MARK
 
 if TYPE_CHECKING:
@@ -44,19 +45,25 @@ class Statement:
 
     ``query`` is for a transaction of the operation's own, and bounds its waits where
     the file says so; ``joined_query`` leaves the caller's transaction as it is, and
-    locks no sleeper for as long as that takes.
+    locks no sleeper for as long as that takes. Both number the ``parameters``.
     """
 
     name: str
     sql: str
+    parameters: tuple[str, ...] = attrs.field(init=False, repr=False, eq=False)
     query: bytes = attrs.field(init=False, repr=False, eq=False)
     joined_query: bytes = attrs.field(init=False, repr=False, eq=False)
+
+    @parameters.default
+    def _named_in_the_text(self) -> tuple[str, ...]:
+        return parameter_names(self.sql)
 
     @query.default
     def _named(self) -> bytes:
         # Bytes, because psycopg accepts a text only when a type checker can see that
         # it is a literal; ours comes from a file.
-        return f"/* runledger:{self.name} */\n{self.sql}".encode()
+        sql = number_parameters(self.sql, self.parameters)
+        return f"/* runledger:{self.name} */\n{sql}".encode()
 
     @joined_query.default
     def _named_for_callers(self) -> bytes:

@@ -36,6 +36,13 @@ class Call:
     as_tuples: bool = False
     commits: bool = False
 
+    @property
+    def arguments(self) -> list[object] | None:
+        """The parameters by their places, as the statement numbers them."""
+        if self.params is None:
+            return None
+        return [self.params[name] for name in self.statement.parameters]
+
 
 @attrs.frozen
 class Batch:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import psycopg
 import pytest
 
+from runledger_postgres._parameters import number_parameters, parameter_names
 from runledger_postgres._statements import all_statements
 from runledger_test_support import create_ephemeral_database
 
@@ -192,7 +192,8 @@ class Ledger:
         self, query: str, params: Mapping[str, object], *, cache_mode: str
     ) -> Plan:
         """Run a query, see what it did, and take it back."""
-        sql, names = numbered(query)
+        names = parameter_names(query)
+        sql = number_parameters(query, names)
         literals = psycopg.ClientCursor(self._connection)
         values = ", ".join(literals.mogrify("%s", [params[key]]) for key in names)
         execute = f"EXECUTE explained ({values})" if names else "EXECUTE explained"
@@ -222,20 +223,6 @@ def open_ledger() -> type[Ledger]:
 def explain(connection: psycopg.Connection[Any]) -> Any:
     """Explain a query on a database of the test's own."""
     return Ledger(connection).explain
-
-
-def numbered(sql: str) -> tuple[str, list[str]]:
-    """Turn named parameters into the server's."""
-    names: list[str] = []
-
-    def place(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return "%"
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
-
-    return re.sub(r"%%|%\((\w+)\)[sbt]", place, sql), names
 
 
 def discarded(node: Mapping[str, Any]) -> int:

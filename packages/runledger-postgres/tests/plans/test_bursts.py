@@ -67,7 +67,7 @@ def test_a_claim_reads_what_it_may_lease(explain, connection, limited, cache_mod
         "rooms": [LIMIT] * len(limited),
     }
 
-    plan = explain(CLAIM_JOBS.query.decode(), params, cache_mode=cache_mode)
+    plan = explain(CLAIM_JOBS.sql, params, cache_mode=cache_mode)
 
     assert plan.rows <= 10 * LIMIT + 200
     assert plan.discarded <= 1  # the definition of the other type
@@ -84,7 +84,7 @@ def test_falling_asleep_looks_at_the_first_job_only(explain, connection, cache_m
         "wake_channel": "w",
     }
 
-    plan = explain(FALL_ASLEEP.query.decode(), params, cache_mode=cache_mode)
+    plan = explain(FALL_ASLEEP.sql, params, cache_mode=cache_mode)
 
     assert plan.rows <= 10
 

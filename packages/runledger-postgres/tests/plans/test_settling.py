@@ -62,7 +62,7 @@ def test_no_lease_is_compared_with_every_other(explain, leases, kind, cache_mode
         ),
     }[kind]
 
-    plan = explain(found.query.decode(), params, cache_mode=cache_mode)
+    plan = explain(found.sql, params, cache_mode=cache_mode)
 
     assert plan.discarded <= SIZE
 
@@ -99,7 +99,7 @@ def test_no_step_is_compared_with_every_other(
     job_ids = [lease.job_id for lease in step_leases]
     with connection.transaction(force_rollback=True):
         if kind != "complete":
-            connection.execute(COMPLETE_JOBS.query, _columns(settlements))
+            connection.execute(COMPLETE_JOBS.sql, _columns(settlements))
         steps = connection.execute(
             "SELECT array_agg(id) FROM workflow_steps WHERE job_id = ANY (%s)",
             [job_ids],
@@ -118,7 +118,7 @@ def test_no_step_is_compared_with_every_other(
             ),
         }[kind]
 
-        plan = explain(found.query.decode(), params, cache_mode=cache_mode)
+        plan = explain(found.sql, params, cache_mode=cache_mode)
 
     assert plan.discarded <= SIZE
     assert plan.rows <= 20 * SIZE
@@ -132,10 +132,10 @@ def test_steps_end_at_the_cost_of_their_batch_whatever_ended_before(
     job_ids = [lease.job_id for lease in step_leases]
     with connection.transaction(force_rollback=True):
         settlements = [SettleSuccess(lease) for lease in step_leases]
-        connection.execute(COMPLETE_JOBS.query, _columns(settlements))
+        connection.execute(COMPLETE_JOBS.sql, _columns(settlements))
 
         plan = explain(
-            END_JOB_STEPS.query.decode(),
+            END_JOB_STEPS.sql,
             {"job_ids": job_ids[:10]},
             cache_mode=cache_mode,
         )

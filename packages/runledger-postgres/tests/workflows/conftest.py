@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import psycopg
 import pytest
 from psycopg.rows import dict_row
 
@@ -21,7 +22,6 @@ from runledger_postgres import (
 if TYPE_CHECKING:
     from uuid import UUID
 
-    import psycopg
 
 FAILURE = JobFailure.terminal("mail.no_such_box", "no such mailbox")
 STEPS = """
@@ -103,8 +103,8 @@ class Flow:
 
     def rows_of(self, call: Any) -> list[dict[str, Any]]:
         """Execute one step of an operation."""
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(call.statement.query, call.params)
+        with psycopg.RawCursor(self.connection, row_factory=dict_row) as cursor:
+            cursor.execute(call.statement.query, call.arguments)
             return cursor.fetchall() if cursor.description else []
 
     def steps(self, run_id: UUID) -> dict[str, dict[str, Any]]:
