@@ -11,11 +11,14 @@ from psycopg_pool import ConnectionPool
 
 from runledger_core import EVERYTHING, JobEnqueue
 from runledger_postgres import (
+    awake,
     claim_jobs,
     count_jobs_by_status,
     enqueue_job,
     enqueue_jobs,
+    fall_asleep,
     get_job_by_id,
+    wake_worker,
 )
 
 pytestmark = pytest.mark.db
@@ -206,3 +209,27 @@ def test_a_closed_connection_is_named(runledger_database, raises_code):
 
     with raises_code("db.connection_failed"):
         enqueue_job(host, REQUEST)
+
+
+ALONE = {
+    "enqueue_job": lambda db: enqueue_job(db, REQUEST),
+    "claim_jobs": lambda db: claim_jobs(db, worker_id="w", lease_seconds=9, limit=9),
+    "fall_asleep": lambda db: fall_asleep(
+        db, worker_id="w", job_types=["mail.send"], longest_seconds=9
+    ),
+    "awake": lambda db: awake(db, "w"),
+    "wake_worker": lambda db: wake_worker(db, worker_id="w", job_types=["mail.send"]),
+}
+
+
+@pytest.mark.parametrize("ask", ALONE.values(), ids=list(ALONE))
+def test_what_is_one_statement_takes_one_round_trip(define, connection, tmp_path, ask):
+    define()
+    log = tmp_path / "messages"
+
+    with log.open("w") as file:
+        connection.pgconn.trace(file.fileno())
+        ask(connection)
+        connection.pgconn.untrace()
+
+    assert log.read_text().count("ReadyForQuery") == 1

@@ -11,7 +11,7 @@ from runledger_core import check_identifier
 
 from .._operation import operation
 from .._statements import spanned_statement, statement
-from .._steps import one, rows
+from .._steps import committed, committed_tuples, rows
 from ._fronts import NO_SPANS
 from ._lease import check_lease_seconds
 
@@ -125,7 +125,7 @@ def fall_asleep(
     chosen, spans = FALL_ASLEEP, NO_SPANS
     if fronts is not None:
         chosen, spans = FALL_SPANNED_ASLEEP, fronts.spans(job_types)
-    found = yield from one(
+    [(seconds, was_asleep)] = yield from committed_tuples(
         chosen,
         worker_id=worker_id,
         wakes_for=sorted(job_types),
@@ -133,7 +133,7 @@ def fall_asleep(
         wake_channel=wake_channel(worker_id),
         **spans,
     )
-    return WorkerRest(found["seconds"], found["was_asleep"])
+    return WorkerRest(seconds, was_asleep)
 
 
 @operation(owns_transaction=True)
@@ -148,7 +148,7 @@ def awake(worker_id: str) -> Steps[None]:
         ValidationError: ``identifier.*`` for the worker id.
     """
     check_identifier(worker_id, "worker_id")
-    yield from rows(AWAKE, worker_id=worker_id)
+    yield from committed(AWAKE, worker_id=worker_id)
 
 
 @operation(owns_transaction=True)
@@ -164,10 +164,10 @@ def wake_worker(*, worker_id: str, job_types: Collection[str]) -> Steps[str | No
         ValidationError: ``identifier.*`` for the worker id.
     """
     check_identifier(worker_id, "worker_id")
-    found = yield from rows(
+    found = yield from committed(
         WAKE_WORKER, worker_id=worker_id, job_types=sorted(job_types)
     )
-    return found[0]["worker_id"] if found else None
+    return found["worker_id"] if found else None
 
 
 @operation(owns_transaction=True)
