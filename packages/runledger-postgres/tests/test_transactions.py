@@ -233,3 +233,33 @@ def test_what_is_one_statement_takes_one_round_trip(define, connection, tmp_path
         connection.pgconn.untrace()
 
     assert log.read_text().count("ReadyForQuery") == 1
+
+
+@pytest.mark.parametrize("threshold", [5, None], ids=["allowed", "not allowed"])
+def test_what_commits_alone_is_prepared_at_once_on_a_connection_of_a_pool(
+    runledger_database, define, threshold
+):
+    define()
+    settings = {"prepare_threshold": threshold}
+    with ConnectionPool(
+        runledger_database, min_size=1, max_size=1, kwargs=settings
+    ) as pool:
+        enqueue_job(pool, REQUEST)
+
+        with pool.connection() as lent:
+            assert prepared_count(lent) == (0 if threshold is None else 1)
+
+
+def test_a_connection_of_the_callers_decides_by_itself_what_it_prepares(
+    define, connection
+):
+    define()
+
+    enqueue_job(connection, REQUEST)
+
+    assert prepared_count(connection) == 0
+
+
+def prepared_count(connection: psycopg.Connection[Any]) -> int:
+    [[count]] = connection.execute("SELECT count(*) FROM pg_prepared_statements")
+    return count

@@ -54,8 +54,8 @@ async def _bracketed(
     )
     try:
         step = next(steps)
-        while mode is TransactionMode.OWN and commits_alone(connection, step):
-            answer, refusal = await _committed(connection, step)
+        while mode is TransactionMode.OWN and commits_alone(step, connection):
+            answer, refusal = await _committed(connection, step, is_pooled=is_pooled)
             step = steps.throw(refusal) if refusal else steps.send(answer)
     except StopIteration as stop:
         done: T = stop.value
@@ -79,13 +79,17 @@ async def _bracketed(
 
 
 async def _committed(
-    connection: psycopg.AsyncConnection[Any], step: Step
+    connection: psycopg.AsyncConnection[Any], call: Call, *, is_pooled: bool
 ) -> tuple[object, RunledgerError | None]:
-    """Have a step be a transaction by itself; return its answer, or its error."""
+    """Have a call be a transaction by itself; return its answer, or its error."""
     was_autocommit = connection.autocommit
     try:
         await connection.set_autocommit(True)
-        return await _answer(connection, step, TransactionMode.OWN), None
+        # A pool's connection lives long, and such calls are made again and again.
+        cursor = await _executed(
+            connection, call, TransactionMode.OWN, prepare=is_pooled or None
+        )
+        return await _fetched(cursor), None
     except psycopg.Error as error:
         return None, translate_commit(error)
     finally:
@@ -138,7 +142,11 @@ async def _copied(connection: psycopg.AsyncConnection[Any], step: Copy) -> int:
 
 
 async def _executed(
-    connection: psycopg.AsyncConnection[Any], call: Call, mode: TransactionMode
+    connection: psycopg.AsyncConnection[Any],
+    call: Call,
+    mode: TransactionMode,
+    *,
+    prepare: bool | None = None,
 ) -> psycopg.AsyncCursor[Any]:
     # Not connection.cursor(): the host may have set a cursor class of its own, and
     # ours takes the parameters by number.
@@ -146,7 +154,7 @@ async def _executed(
     cursor = psycopg.AsyncRawCursor(connection, row_factory=factory)
     owns = mode is TransactionMode.OWN
     query = call.statement.query if owns else call.statement.joined_query
-    return await cursor.execute(query, call.arguments)
+    return await cursor.execute(query, call.arguments, prepare=prepare)
 
 
 async def _fetched(cursor: psycopg.AsyncCursor[Any]) -> Rows:

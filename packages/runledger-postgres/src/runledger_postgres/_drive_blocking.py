@@ -50,8 +50,8 @@ def _bracketed(
     )
     try:
         step = next(steps)
-        while mode is TransactionMode.OWN and commits_alone(connection, step):
-            answer, refusal = _committed(connection, step)
+        while mode is TransactionMode.OWN and commits_alone(step, connection):
+            answer, refusal = _committed(connection, step, is_pooled=is_pooled)
             step = steps.throw(refusal) if refusal else steps.send(answer)
     except StopIteration as stop:
         done: T = stop.value
@@ -75,13 +75,17 @@ def _bracketed(
 
 
 def _committed(
-    connection: psycopg.Connection[Any], step: Step
+    connection: psycopg.Connection[Any], call: Call, *, is_pooled: bool
 ) -> tuple[object, RunledgerError | None]:
-    """Have a step be a transaction by itself; return its answer, or its error."""
+    """Have a call be a transaction by itself; return its answer, or its error."""
     was_autocommit = connection.autocommit
     try:
         connection.autocommit = True
-        return _answer(connection, step, TransactionMode.OWN), None
+        # A pool's connection lives long, and such calls are made again and again.
+        cursor = _executed(
+            connection, call, TransactionMode.OWN, prepare=is_pooled or None
+        )
+        return _fetched(cursor), None
     except psycopg.Error as error:
         return None, translate_commit(error)
     finally:
@@ -132,7 +136,11 @@ def _copied(connection: psycopg.Connection[Any], step: Copy) -> int:
 
 
 def _executed(
-    connection: psycopg.Connection[Any], call: Call, mode: TransactionMode
+    connection: psycopg.Connection[Any],
+    call: Call,
+    mode: TransactionMode,
+    *,
+    prepare: bool | None = None,
 ) -> psycopg.Cursor[Any]:
     # Not connection.cursor(): the host may have set a cursor class of its own, and
     # ours takes the parameters by number.
@@ -140,7 +148,7 @@ def _executed(
     cursor = psycopg.RawCursor(connection, row_factory=factory)
     owns = mode is TransactionMode.OWN
     query = call.statement.query if owns else call.statement.joined_query
-    return cursor.execute(query, call.arguments)
+    return cursor.execute(query, call.arguments, prepare=prepare)
 
 
 def _fetched(cursor: psycopg.Cursor[Any]) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from psycopg.pq import TransactionStatus
 
@@ -64,8 +64,8 @@ def transaction_mode(
 
 
 def commits_alone(
-    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], step: Step
-) -> bool:
+    step: Step, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
+) -> TypeGuard[Call]:
     """
     Tell whether a step needs no BEGIN and no COMMIT around it, if none came before.
 
