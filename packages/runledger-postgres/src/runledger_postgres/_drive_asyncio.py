@@ -84,7 +84,8 @@ async def _committed(
     """Have a call be a transaction by itself; return its answer, or its error."""
     was_autocommit = connection.autocommit
     try:
-        await connection.set_autocommit(True)
+        if not was_autocommit:
+            await connection.set_autocommit(True)
         # A pool's connection lives long, and such calls are made again and again.
         cursor = await _executed(
             connection, call, TransactionMode.OWN, prepare=is_pooled or None

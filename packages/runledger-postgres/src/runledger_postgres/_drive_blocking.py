@@ -80,7 +80,8 @@ def _committed(
     """Have a call be a transaction by itself; return its answer, or its error."""
     was_autocommit = connection.autocommit
     try:
-        connection.autocommit = True
+        if not was_autocommit:
+            connection.autocommit = True
         # A pool's connection lives long, and such calls are made again and again.
         cursor = _executed(
             connection, call, TransactionMode.OWN, prepare=is_pooled or None
