@@ -10,7 +10,7 @@ from .._array_text import plain_column, text_column
 from .._json_text import json_text, json_text_or_none
 from .._operation import operation
 from .._statements import statement
-from .._steps import committed, one, rows
+from .._steps import committed, committed_tuples, one, rows
 from ..errors import QueryError
 from ..records import EnqueueDisposition, JobEnqueueOutcome
 
@@ -52,7 +52,7 @@ def enqueue_job(request: JobEnqueue) -> Steps[JobEnqueueOutcome]:
     """
     if request.idempotency_key is not None:
         return (yield from enqueue_jobs.steps([request]))[0]
-    inserted = yield from committed(
+    inserted = yield from committed_tuples(
         ENQUEUE_JOB,
         job_type=request.job_type,
         organization_id=request.organization_id,
@@ -64,11 +64,12 @@ def enqueue_job(request: JobEnqueue) -> Steps[JobEnqueueOutcome]:
         stage=request.effective_stage,
         trace_context=json_text_or_none(request.trace_context),
     )
-    if inserted is None:
+    if not inserted:
         raise QueryError("job.definition_not_found_or_disabled", _named(request))
-    if inserted["has_sleepers"]:
+    [(job_id, has_sleepers)] = inserted
+    if has_sleepers:
         yield from _wake([request])
-    return _inserted(inserted["job_id"])
+    return _inserted(job_id)
 
 
 @operation
