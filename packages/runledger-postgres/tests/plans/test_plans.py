@@ -140,8 +140,15 @@ def test_a_completion_touches_its_jobs(ledger, outcome, cache_mode):
 
 
 @pytest.mark.parametrize("cache_mode", CACHE_MODES)
-def test_a_completion_of_plain_successes_touches_its_jobs(ledger, cache_mode):
-    params = {**leases(ledger, 200), "outputs": [None] * 200}
+@pytest.mark.parametrize("ends_steps", [False, True], ids=["alone", "steps"])
+def test_a_completion_of_plain_successes_touches_its_jobs(
+    ledger, ends_steps, cache_mode
+):
+    params = {
+        "ends_steps": ends_steps,
+        **leases(ledger, 200),
+        "outputs": [None] * 200,
+    }
 
     check(ledger, completion("jobs/complete_jobs_plain", params), cache_mode)
 

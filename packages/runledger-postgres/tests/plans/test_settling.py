@@ -53,7 +53,10 @@ def test_no_lease_is_compared_with_every_other(explain, leases, kind, cache_mode
         "complete": (COMPLETE_JOBS, _columns([SettleSuccess(x) for x in leases])),
         "plain": (
             COMPLETE_JOBS_PLAIN,
-            plain_columns([SettleSuccess(x) for x in leases]),
+            {
+                "ends_steps": False,
+                **plain_columns([SettleSuccess(x) for x in leases]),
+            },
         ),
         "heartbeat": (HEARTBEAT_JOBS, {"lease_seconds": 60, **lease_columns(leases)}),
         "release": (

@@ -126,6 +126,26 @@ def test_a_batch_moves_all_of_its_runs_and_leaves_plain_jobs_alone(flow, enqueue
         assert flow.statuses(run_id) == {"a": "SUCCEEDED", "b": "ENQUEUED"}
 
 
+@pytest.mark.parametrize("says_so", [False, True])
+def test_steps_that_are_known_end_in_one_go(flow, connection, enqueue, says_so):
+    """To find out costs a statement; to say so of a plain job does no harm."""
+    plain = enqueue()
+    run_id = flow.start("a, b < a")
+    flow.claim(run_id)
+    leased = flow.rows(
+        "SELECT id AS job_id, run_number, attempt, worker_id FROM job_queue"
+    )
+    settlements = [SettleSuccess(Lease(**row), is_step=says_so) for row in leased]
+
+    first = next(complete_jobs.steps(settlements))
+    settled = complete_jobs(connection, settlements)
+
+    assert first.commits is not says_so
+    assert [one.status for one in settled] == [JobStatus.SUCCEEDED] * 2
+    assert plain in {one.lease.job_id for one in settled}
+    assert flow.statuses(run_id) == {"a": "SUCCEEDED", "b": "ENQUEUED"}
+
+
 def test_a_run_that_can_only_go_on_from_outside_says_so(flow, connection):
     run_id = flow.start("a, gate, b < a gate", gates="gate")
     begun = flow.run(run_id)

@@ -37,7 +37,7 @@ class Completer:
     and there is no timer to tune.
 
     Successes that say no more than an output take three quarters of the time when no
-    other outcome and no workflow is among them, so many of them go apart.
+    other outcome is among them, so many of them go apart.
 
     A batch that fails for a passing reason is tried again, after growing pauses, for
     as long as the leases live; the lease keeper renews them meanwhile. The leases fence
@@ -101,7 +101,7 @@ class Completer:
         plain: list[tuple[HeldJob, Outcome]] = []
         rest: list[tuple[HeldJob, Outcome]] = []
         for entry in batch:
-            (plain if _is_plain(*entry) else rest).append(entry)
+            (plain if _is_plain(entry[1]) else rest).append(entry)
         if len(plain) < _WORTH_A_TRANSACTION:
             return await self._settle(batch)
         if await self._settle(plain):
@@ -217,9 +217,5 @@ class Completer:
         self._lifecycle.not_settled(job, outcome, error)
 
 
-def _is_plain(job: HeldJob, outcome: Outcome) -> bool:
-    return (
-        isinstance(outcome, Succeeded)
-        and outcome.completion.is_output_only
-        and job.claimed.step is None
-    )
+def _is_plain(outcome: Outcome) -> bool:
+    return isinstance(outcome, Succeeded) and outcome.completion.is_output_only

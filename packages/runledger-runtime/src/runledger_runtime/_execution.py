@@ -181,7 +181,7 @@ class Execution:
             if after is not None:
                 after(result)
         if isinstance(result, JobCompletion):
-            return Succeeded(job.lease, result)
+            return Succeeded(job.lease, result, is_step=claimed.step is not None)
         return Failed(job.lease, result, entry.retry)
 
     def _call(self, entry: HandlerEntry, job: HeldJob) -> Awaitable[object]:

@@ -66,10 +66,11 @@ class ClaimedJob(Protocol):
 
 @attrs.frozen
 class Succeeded:
-    """The attempt under *lease* did its work."""
+    """The attempt under *lease* did its work; *is_step* is what its claim said."""
 
     lease: Lease
     completion: JobCompletion
+    is_step: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

@@ -90,6 +90,7 @@ async def test_the_context_of_a_step_has_what_came_before_it(open_bench, claimed
         await bench.finish()
 
     assert [(UUID(int=9), "report", {"list": [1]}), (None, None, {})] == seen
+    assert [True, False] == [bench.outcomes[number].is_step for number in (1, 2)]
 
 
 async def test_every_job_starts_even_if_all_of_them_block(open_bench, claimed):

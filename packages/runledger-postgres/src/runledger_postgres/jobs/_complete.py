@@ -72,10 +72,9 @@ def complete_jobs(
     if not firsts:
         return []
     chosen = [settlements[index] for index in firsts.values()]
-    results = None
     if are_plain(chosen):
         results = yield from complete_plain_jobs(chosen, skip_locked=skip_locked)
-    if results is None:
+    else:
         results = yield from _complete_any_jobs(chosen, skip_locked=skip_locked)
     if skip_locked:
         yield from _name_busy(chosen, results)

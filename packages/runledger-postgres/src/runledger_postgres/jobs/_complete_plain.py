@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from runledger_core import JobStatus, fast_constructor
 
 from .._array_text import text_column
 from .._json_text import json_text_or_none
 from .._statements import skipping_statement, statement
-from .._steps import committed_tuples
+from .._steps import committed_tuples, tuples
 from ..records import SettledJob
+from ..workflows._job_steps import end_job_steps
 from ._lease import lease_columns
 from ._settlements import SettleSuccess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from .._steps import Steps
     from ..errors import QueryError
@@ -39,20 +41,29 @@ def are_plain(
 
 def complete_plain_jobs(
     settlements: Sequence[SettleSuccess], *, skip_locked: bool
-) -> Steps[list[SettledJob | QueryError | None] | None]:
+) -> Steps[list[SettledJob | QueryError | None]]:
     """
-    End them, each with its result, or with None where the lease was not to be had.
+    End them and their steps, each with its result, or with None where it was not held.
 
-    Or do nothing and return None, because one of them is the job of a workflow's step.
+    Jobs that are no steps end by one statement that commits by itself.
     """
     complete = COMPLETE_FREE_JOBS_PLAIN if skip_locked else COMPLETE_JOBS_PLAIN
-    answers = yield from committed_tuples(complete, **plain_columns(settlements))
-    if any(has_steps for _, has_steps in answers):
-        return None
+    columns = plain_columns(settlements)
+    has_steps = any(each.is_step for each in settlements)
+    answers: Sequence[tuple[Any, ...]] = ()
+    if not has_steps:
+        answers = yield from committed_tuples(complete, ends_steps=False, **columns)
+        has_steps = any(is_step for _, is_step in answers)
+    if has_steps:
+        answers = yield from tuples(complete, ends_steps=True, **columns)
     results: list[SettledJob | QueryError | None] = [None] * len(settlements)
-    for position, _ in answers:
-        index = position - 1
-        results[index] = _new_settled(settlements[index].lease, JobStatus.SUCCEEDED)
+    ended_steps: list[UUID] = []
+    for position, is_step in answers:
+        lease = settlements[position - 1].lease
+        results[position - 1] = _new_settled(lease, JobStatus.SUCCEEDED)
+        if is_step:
+            ended_steps.append(lease.job_id)
+    yield from end_job_steps(ended_steps)
     return results
 
 

@@ -22,10 +22,13 @@ class SettleSuccess:
     Args:
         lease: which attempt.
         completion: its output, if there is any, and its last progress.
+        is_step: whether the job is known to be a step of a workflow, as its claim
+            says. The ledger finds that out by itself; to say so spares it a question.
     """
 
     lease: Lease
     completion: JobCompletion = attrs.field(factory=JobCompletion)
+    is_step: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

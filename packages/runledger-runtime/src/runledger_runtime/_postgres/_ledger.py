@@ -215,7 +215,7 @@ def ledger_over(database: Pool | Ledger) -> Ledger:
 
 def _settlement(outcome: Outcome) -> JobSettlement:
     if isinstance(outcome, Succeeded):
-        return SettleSuccess(outcome.lease, outcome.completion)
+        return SettleSuccess(outcome.lease, outcome.completion, is_step=outcome.is_step)
     return SettleFailure(outcome.lease, outcome.failure, outcome.retry)
 
 
