@@ -256,6 +256,41 @@ def test_emptying_the_queue_empties_the_history(connection, insert):
     assert left.fetchall() == []
 
 
+def test_a_step_forgets_a_job_that_is_deleted(connection, insert):
+    job = insert("job_queue", **FAILED)
+    kept = insert("job_queue", **FAILED)
+    run = insert("workflow_runs")
+    for key, named in (("gone", job), ("there", kept)):
+        insert("workflow_steps", workflow_run_id=run, step_key=key, job_id=named)
+    connection.execute("CREATE TEMPORARY TABLE workflow_steps (job_id uuid)")
+
+    connection.execute("DELETE FROM job_queue WHERE id = %s", [job])
+
+    connection.execute("DROP TABLE pg_temp.workflow_steps")
+    named = connection.execute("SELECT job_id FROM workflow_steps ORDER BY step_key")
+    assert named.fetchall() == [(None,), (kept,)]
+
+
+def test_the_queue_is_not_emptied_while_steps_name_jobs(connection, insert):
+    insert("workflow_steps", job_id=insert("job_queue", **FAILED))
+
+    emptying = "TRUNCATE job_queue CASCADE"
+
+    assert refused_by(lambda: connection.execute(emptying)) == "fk_workflow_steps_job"
+
+
+def test_the_queue_is_emptied_together_with_the_workflows(connection, insert):
+    insert("workflow_steps", job_id=insert("job_queue", **FAILED))
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    connection.execute("TRUNCATE job_queue, workflow_runs CASCADE")
+
+    left = connection.execute(
+        "SELECT id FROM workflow_steps UNION SELECT id FROM job_queue"
+    )
+    assert left.fetchall() == []
+
+
 def test_a_definition_with_jobs_stays(connection, insert):
     insert("job_queue")
 

@@ -259,6 +259,9 @@ BREAKS = {
     "step_waits_for_its_prerequisites": """
         UPDATE workflow_steps SET dependency_count_pending = 0
         WHERE step_key = 'third' RETURNING id""",
+    "step_names_existing_job": """
+        UPDATE workflow_steps SET job_id = uuidv7()
+        WHERE step_key = 'second' RETURNING id""",
     "released_step_has_job": """
         UPDATE workflow_steps SET job_id = NULL
         WHERE step_key = 'second' RETURNING id""",

@@ -49,9 +49,9 @@ def enqueue(dsn: str, count: int) -> None:
 
 
 def empty(dsn: str) -> None:
-    """Leave no job, attempt or event, and no dead row of one."""
+    """Leave no job, attempt, event or workflow, and no dead row of one."""
     with connect(dsn) as connection:
-        connection.execute("TRUNCATE job_queue CASCADE")
+        connection.execute("TRUNCATE job_queue, workflow_runs CASCADE")
     settle(dsn)
 
 

@@ -59,7 +59,6 @@ def compare(
     count = runs * len(request.steps)
     ledger.empty(dsn)
     with ledger.connect(dsn) as connection:
-        connection.execute("TRUNCATE workflow_runs CASCADE")
         for _ in range(runs):
             started = time.perf_counter()
             enqueue_workflow_run(connection, request)

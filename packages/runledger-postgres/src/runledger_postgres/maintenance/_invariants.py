@@ -147,6 +147,7 @@ WORKFLOW_INVARIANTS: Final = (
         step_waits_for_its_prerequisites=(
             "a blocked step waits for something, and a released one for nothing"
         ),
+        step_names_existing_job="the job that a step names is there",
         released_step_has_job=(
             "a step that a worker carries out has a job from its release on"
         ),

@@ -34,7 +34,8 @@
 --
 -- Which of the jobs are steps of workflows is found by one probe for each, and written
 -- nowhere: that a step runs is what its job says. Steps come with the outputs that their
--- prerequisites hand on; those had ended before the job was there to be claimed.
+-- prerequisites hand on; those had ended before the job was there to be claimed. Few edges
+-- hand on any, and an index has those alone, so the others are not read.
 --
 -- An attempt's id has the time of the claim and the random part of its job's: no other
 -- attempt has both, and asking uuidv7() for each took a tenth of the statement's time.
@@ -198,7 +199,12 @@ LEFT JOIN LATERAL (
     SELECT
         w.workflow_run_id, w.step_key,
         CASE
-            WHEN w.dependency_count_total > 0 THEN (
+            WHEN EXISTS (
+                SELECT
+                FROM workflow_step_dependencies AS d
+                WHERE d.dependent_step_id = w.id
+                  AND d.passes_output
+            ) THEN (
                 SELECT json_object_agg(p.step_key, p.output ORDER BY p.step_key)::text
                 FROM workflow_step_dependencies AS d
                 JOIN workflow_steps AS p ON p.id = d.prerequisite_step_id
