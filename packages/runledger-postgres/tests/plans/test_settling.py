@@ -15,12 +15,13 @@ from runledger_postgres import (
     upsert_job_definition,
 )
 from runledger_postgres._statements import statement
+from runledger_postgres.jobs._claim import CLAIM_JOBS
 from runledger_postgres.jobs._complete import COMPLETE_JOBS, _columns
 from runledger_postgres.jobs._complete_plain import COMPLETE_JOBS_PLAIN, plain_columns
 from runledger_postgres.jobs._lease import lease_columns
 from runledger_postgres.jobs._release import RELEASE_UNSTARTED_CLAIMS
+from runledger_postgres.workflows._advance import ADVANCE_STEPS
 from runledger_postgres.workflows._job_steps import END_JOB_STEPS
-from runledger_postgres.workflows._propagate import SETTLE_DEPENDENTS
 
 pytestmark = [
     pytest.mark.db,
@@ -94,14 +95,14 @@ def step_leases(connection):
 
 
 @pytest.mark.parametrize("cache_mode", ["force_custom_plan", "force_generic_plan"])
-@pytest.mark.parametrize("kind", ["complete", "end", "tell"])
+@pytest.mark.parametrize("kind", ["complete", "plain", "end", "tell"])
 def test_no_step_is_compared_with_every_other(
     explain, connection, step_leases, kind, cache_mode
 ):
     settlements = [SettleSuccess(lease) for lease in step_leases]
     job_ids = [lease.job_id for lease in step_leases]
     with connection.transaction(force_rollback=True):
-        if kind != "complete":
+        if kind in {"end", "tell"}:
             connection.execute(COMPLETE_JOBS.sql, _columns(settlements))
         steps = connection.execute(
             "SELECT array_agg(id) FROM workflow_steps WHERE job_id = ANY (%s)",
@@ -109,12 +110,17 @@ def test_no_step_is_compared_with_every_other(
         ).fetchone()[0]
         found, params = {
             "complete": (COMPLETE_JOBS, _columns(settlements)),
+            "plain": (
+                COMPLETE_JOBS_PLAIN,
+                {"ends_steps": True, **plain_columns(settlements)},
+            ),
             "end": (END_JOB_STEPS, {"job_ids": job_ids}),
             "tell": (
-                SETTLE_DEPENDENTS,
+                ADVANCE_STEPS,
                 {
-                    "step_ids": steps,
+                    "ended_ids": steps,
                     "successes": [True] * SIZE,
+                    "ready_ids": [],
                     "code": "c",
                     "message": "m",
                 },
@@ -145,3 +151,23 @@ def test_steps_end_at_the_cost_of_their_batch_whatever_ended_before(
 
     assert plan.rows <= 3 * SIZE
     assert plan.discarded <= SIZE
+
+
+@pytest.mark.parametrize("cache_mode", ["force_custom_plan", "force_generic_plan"])
+def test_a_claim_reads_no_edge_that_hands_nothing_on(
+    explain, connection, step_leases, cache_mode
+):
+    complete_jobs(connection, [SettleSuccess(lease) for lease in step_leases])
+    params = {
+        "worker_id": "w1",
+        "lease_seconds": 60,
+        "limit": 9,
+        "job_types": None,
+        "limited_types": [],
+        "rooms": [],
+    }
+
+    plan = explain(CLAIM_JOBS.query.decode(), params, cache_mode=cache_mode)
+
+    edges = "workflow_step_dependencies"
+    assert sum(scan.rows for scan in plan.scans if scan.relation == edges) == 0

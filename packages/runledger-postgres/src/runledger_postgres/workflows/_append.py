@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from runledger_core import (
-    CODES,
     StepExecutionKind,
     ValidationError,
     WorkflowStepStatus,
@@ -35,7 +34,7 @@ from ._enqueue import (
 )
 from ._insert_steps import ExistingStep, NewSteps, insert_steps
 from ._lock import lock_run, require_read_committed
-from ._propagate import UNSATISFIED, EndedStep, propagate
+from ._propagate import propagate
 from ._reads import READ_RUN
 from ._records import WorkflowRunRecord, WorkflowStepRecord
 from ._settle_runs import RunDelta
@@ -53,7 +52,6 @@ if TYPE_CHECKING:
 FIND_MUTATION = statement("workflows/find_mutation")
 FIND_NAMED_STEPS = statement("workflows/find_named_steps")
 INSERT_APPEND_MUTATION = statement("workflows/insert_append_mutation")
-CANCEL_UNSATISFIED_STEPS = statement("workflows/cancel_unsatisfied_steps")
 LIST_STEP_KEYS = statement("workflows/list_step_keys")
 READ_STEPS_BY_KEY = statement("workflows/read_steps_by_key")
 
@@ -289,25 +287,7 @@ def _append(
         for step in wanted.steps
         if all(_has_ended(existing, edge) for edge in step.dependencies)
     ]
-    canceled = yield from rows(
-        CANCEL_UNSATISFIED_STEPS,
-        step_ids=decided,
-        code=UNSATISFIED,
-        message=CODES[UNSATISFIED].problem,
-    )
-    yield from propagate(
-        [
-            EndedStep(
-                row["id"],
-                run.id,
-                WorkflowStepStatus.CANCELED,
-                previous=WorkflowStepStatus.BLOCKED,
-            )
-            for row in canceled
-        ],
-        ready=decided,
-        deltas={run.id: RunDelta(added=len(ids))},
-    )
+    yield from propagate(ready=decided, deltas={run.id: RunDelta(added=len(ids))})
 
 
 def _has_ended(

@@ -14,9 +14,9 @@ from .._statements import statement
 from .._steps import Call, batch, rows
 from ..errors import QueryError
 from ..records import EnqueueDisposition
+from ._advance import advance_steps
 from ._insert_steps import NewSteps, insert_steps
 from ._records import WorkflowRunEnqueueOutcome, WorkflowRunRecord
-from ._release import release_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,8 +117,8 @@ def _insert_steps(
     ids = yield from insert_steps(
         [NewSteps(run.id, request.steps, run.organization_id) for run, request in runs]
     )
-    yield from release_steps(
-        [
+    yield from advance_steps(
+        ready=[
             own[step.step_key]
             for own, (_, request) in zip(ids, runs, strict=True)
             for step in request.steps

@@ -2,49 +2,45 @@
 Carry the end of steps on to those that wait for them.
 
 Breadth first and set-based: one statement tells the dependents of all steps of a level,
-and cancels those of them whose prerequisites cannot be met any more; these are the next
-level. Then everything that became ready is released in one statement, and one more
-brings the runs' counters up to date. So a batch of completions costs by the depth of
-the cancellations that it causes, which is mostly none, and not by its size.
+releases those that are ready, and cancels those whose prerequisites cannot be met any
+more; these are the next level. One more brings the runs' counters up to date. So a
+batch of completions costs by the depth of the cancellations that it causes, which is
+mostly none, and not by its size.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 from uuid import UUID  # noqa: TC003 - attrs resolves it at run time
 
 import attrs
 
-from runledger_core import CODES, WorkflowStepStatus
+from runledger_core import WorkflowStepStatus
 
 from .._statements import statement
 from .._steps import rows
-from ._release import release_steps
+from ._advance import advance_steps
 from ._settle_runs import RunDelta, update_runs
 from ._stop import stop_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .._steps import Steps
 
-SETTLE_DEPENDENTS = statement("workflows/settle_dependents")
 FIND_STOPPING_RUNS = statement("workflows/find_stopping_runs")
 
-UNSATISFIED: Final = "workflow.dependency_unsatisfied"
 FAIL_FAST: Final = "workflow.fail_fast"
 
 _ENQUEUED: Final = WorkflowStepStatus.ENQUEUED
 _WAITING: Final = WorkflowStepStatus.WAITING_FOR_EXTERNAL
-_BLOCKED: Final = WorkflowStepStatus.BLOCKED
 _SUCCEEDED: Final = WorkflowStepStatus.SUCCEEDED
-_CANCELED: Final = WorkflowStepStatus.CANCELED
 
 
 @attrs.frozen
 class EndedStep:
-    """A step that has ended, and the state it was in before: never RUNNING."""
+    """A step that has ended by itself, and what it was before: ENQUEUED or waiting."""
 
     step_id: UUID
     run_id: UUID
@@ -53,22 +49,12 @@ class EndedStep:
 
     @property
     def is_fault(self) -> bool:
-        """Whether it ended without success by itself, not because of another step."""
-        return self.status is not _SUCCEEDED and self.previous is not _BLOCKED
-
-    @property
-    def delta(self) -> RunDelta:
-        """What its end changes in the counters of its run."""
-        return RunDelta(
-            ended=1,
-            unsuccessful=int(self.status is not _SUCCEEDED),
-            enqueued=-int(self.previous is _ENQUEUED),
-            waiting=-int(self.previous is _WAITING),
-        )
+        """Whether it ended without success."""
+        return self.status is not _SUCCEEDED
 
 
 def propagate(
-    ended: Sequence[EndedStep],
+    ended: Sequence[EndedStep] = (),
     *,
     ready: Sequence[UUID] = (),
     deltas: Mapping[UUID, RunDelta] | None = None,
@@ -86,35 +72,43 @@ def propagate(
             is not to be had in time.
     """
     changes: defaultdict[UUID, RunDelta] = defaultdict(RunDelta, deltas or {})
-    for step in ended:
-        changes[step.run_id] += step.delta
+    for run_id, delta in _deltas_of_ends(ended):
+        changes[run_id] += delta
     stopped = yield from _stop_at_faults(ended)
     for run_id, delta in stopped.items():
         changes[run_id] += delta
-    waiting_for_nothing = list(ready)
-    level = [step for step in ended if step.run_id not in stopped]
+    told = [step for step in ended if step.run_id not in stopped]
+    level = yield from advance_steps(
+        succeeded=[step.step_id for step in told if step.status is _SUCCEEDED],
+        unsuccessful=[step.step_id for step in told if step.status is not _SUCCEEDED],
+        ready=ready,
+    )
     while level:
-        settled = yield from rows(
-            SETTLE_DEPENDENTS,
-            step_ids=[step.step_id for step in level],
-            successes=[step.status is _SUCCEEDED for step in level],
-            code=UNSATISFIED,
-            message=CODES[UNSATISFIED].problem,
-        )
-        waiting_for_nothing += [row["id"] for row in settled if not row["is_canceled"]]
-        level = [
-            EndedStep(row["id"], row["workflow_run_id"], _CANCELED, _BLOCKED)
-            for row in settled
-            if row["is_canceled"]
-        ]
-        for step in level:
-            changes[step.run_id] += step.delta
-    released = yield from release_steps(waiting_for_nothing)
-    for run_id, count in released.enqueued.items():
-        changes[run_id] += RunDelta(enqueued=count)
-    for run_id, count in released.waiting.items():
-        changes[run_id] += RunDelta(waiting=count)
+        for row in level:
+            changes[row["workflow_run_id"]] += RunDelta(
+                ended=len(row["canceled_ids"]),
+                unsuccessful=len(row["canceled_ids"]),
+                enqueued=row["enqueued_count"],
+                waiting=row["waiting_count"],
+            )
+        canceled = [step_id for row in level for step_id in row["canceled_ids"]]
+        level = yield from advance_steps(unsuccessful=canceled)
     yield from update_runs(changes)
+
+
+def _deltas_of_ends(ended: Sequence[EndedStep]) -> Iterator[tuple[UUID, RunDelta]]:
+    """Say what these ends change in the counters of their runs."""
+    alike = Counter((step.run_id, step.status, step.previous) for step in ended)
+    for (run_id, status, previous), count in alike.items():
+        yield (
+            run_id,
+            RunDelta(
+                ended=count,
+                unsuccessful=0 if status is _SUCCEEDED else count,
+                enqueued=-count if previous is _ENQUEUED else 0,
+                waiting=-count if previous is _WAITING else 0,
+            ),
+        )
 
 
 def _stop_at_faults(ended: Sequence[EndedStep]) -> Steps[dict[UUID, RunDelta]]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from runledger_core import (
-    CODES,
     StepExecutionKind,
     WorkflowRunStatus,
     WorkflowStepStatus,
@@ -29,14 +28,14 @@ from .._statements import statement
 from .._steps import Call, batch, rows
 from .._waits import bounded
 from ..errors import QueryError
+from ._advance import UNSATISFIED
 from ._lock import lock_run, require_read_committed
-from ._propagate import FAIL_FAST, UNSATISFIED, EndedStep, propagate
+from ._propagate import FAIL_FAST, propagate
 from ._reads import READ_RUN
 from ._records import WorkflowRunRecord, WorkflowStepRecord
 from ._settle_runs import RunDelta
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from uuid import UUID
 
     from runledger_core import Scope
@@ -48,7 +47,6 @@ FIND_RETRY_MUTATION = statement("workflows/find_retry_mutation")
 REQUEUE_STEP_JOBS = statement("workflows/requeue_step_jobs")
 REOPEN_STEPS = statement("workflows/reopen_steps")
 RECOUNT_STEPS = statement("workflows/recount_steps")
-CANCEL_UNSATISFIED_STEPS = statement("workflows/cancel_unsatisfied_steps")
 INSERT_RETRY_MUTATION = statement("workflows/insert_retry_mutation")
 READ_STEPS_BY_KEY = statement("workflows/read_steps_by_key")
 
@@ -182,16 +180,8 @@ def _reopen(run_id: UUID, step: Row, values: dict[str, object]) -> Steps[Rows]:
 def _settle(run_id: UUID, reopened: Rows, *, enqueued_count: int) -> Steps[None]:
     """Count what the reopened steps and their dependents wait for, and move the run."""
     found = yield from rows(RECOUNT_STEPS, step_ids=[row["id"] for row in reopened])
-    waiting_for_nothing = [row["id"] for row in found]
-    doomed = yield from _cancel_unsatisfied(waiting_for_nothing)
     yield from propagate(
-        [
-            EndedStep(
-                step_id, run_id, WorkflowStepStatus.CANCELED, WorkflowStepStatus.BLOCKED
-            )
-            for step_id in doomed
-        ],
-        ready=waiting_for_nothing,
+        ready=[row["id"] for row in found],
         deltas={
             run_id: RunDelta(
                 ended=-len(reopened),
@@ -200,19 +190,6 @@ def _settle(run_id: UUID, reopened: Rows, *, enqueued_count: int) -> Steps[None]
             )
         },
     )
-
-
-def _cancel_unsatisfied(step_ids: Sequence[UUID]) -> Steps[list[UUID]]:
-    """Cancel those that another failed step of the run still keeps from going on."""
-    if not step_ids:
-        return []
-    canceled = yield from rows(
-        CANCEL_UNSATISFIED_STEPS,
-        step_ids=list(step_ids),
-        code=UNSATISFIED,
-        message=CODES[UNSATISFIED].problem,
-    )
-    return [row["id"] for row in canceled]
 
 
 def _retry(

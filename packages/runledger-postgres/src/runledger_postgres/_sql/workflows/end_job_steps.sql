@@ -5,9 +5,10 @@
 --
 -- Jobs and steps are looked up one by one, and what became of them is looked at
 -- afterwards: to a planner that knows of no ended job all of them look like one, and it
--- would go over all that ended since for each batch. The runs' locks keep it as it is.
+-- would go over all that ended since for each batch. The runs' locks keep it as it is,
+-- and the steps in their place.
 WITH job AS MATERIALIZED (
-    SELECT w.id AS step_id, q.*
+    SELECT w.row_id, q.*
     FROM unnest(%(job_ids)s::uuid[]) AS j (id)
     CROSS JOIN LATERAL (
         SELECT
@@ -18,7 +19,7 @@ WITH job AS MATERIALIZED (
         OFFSET 0
     ) AS q
     CROSS JOIN LATERAL (
-        SELECT id, status
+        SELECT ctid AS row_id, status
         FROM workflow_steps
         WHERE job_id = j.id
         OFFSET 0
@@ -41,7 +42,7 @@ ended AS (
         finished_at = q.finished_at,
         updated_at = q.finished_at
     FROM job AS q
-    WHERE s.id = q.step_id
+    WHERE s.ctid = q.row_id
     RETURNING s.id, s.workflow_run_id, s.status::text AS status
 )
 SELECT

@@ -1,4 +1,4 @@
-"""Release: what becomes a job, what opens, and what is left alone."""
+"""Steps that wait for nothing: what becomes a job, what opens, what is left alone."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from runledger_postgres import (
     list_workflow_steps,
 )
 from runledger_postgres._operation import Operation
-from runledger_postgres.workflows._release import Released, release_steps
+from runledger_postgres.workflows._advance import advance_steps
 
 pytestmark = pytest.mark.db
 
-release = Operation(release_steps)
+advance = Operation(advance_steps)
 
 
 @pytest.fixture
@@ -58,6 +58,11 @@ def satisfy(connection):
     return satisfy
 
 
+def counts(row):
+    enqueued, waiting = row["enqueued_count"], row["waiting_count"]
+    return row["workflow_run_id"], enqueued, waiting, row["canceled_ids"]
+
+
 COUNTERS_BY_HAND = pytest.mark.unaudited("counters are changed by hand")
 
 
@@ -69,9 +74,9 @@ def test_steps_of_several_runs_are_released_and_counted(
     ready = [ours["second"], ours["gate"], theirs["gate"]]
     satisfy(*ready)
 
-    released = run(release, [*ready, ours["last"]])
+    advanced = run(advance, ready=[*ready, ours["last"]])
 
-    assert released == Released(enqueued={first: 1}, waiting={first: 1, second: 1})
+    assert [counts(row) for row in advanced] == [(first, 1, 1, []), (second, 0, 1, [])]
     step = get_workflow_step(connection, first, "second", scope=EVERYTHING)
     assert (step.status, step.dependency_count_pending) == ("ENQUEUED", 0)
     [event] = list_job_events(connection, step.job_id, scope=EVERYTHING)
@@ -89,24 +94,58 @@ def test_a_repeat_releases_nothing(connection, blocked, satisfy):
     _, ids = blocked()
     satisfy(ids["second"])
 
-    first = release(connection, [ids["second"]])
-    second = release(connection, [ids["second"]])
+    first = advance(connection, ready=[ids["second"]])
+    second = advance(connection, ready=[ids["second"]])
 
-    assert (len(first.enqueued), second) == (1, Released())
+    assert (len(first), len(second)) == (1, 0)
     [[job_count]] = connection.execute("SELECT count(*) FROM job_queue").fetchall()
     assert job_count == 2
 
 
 @COUNTERS_BY_HAND
-def test_an_unsatisfied_step_is_left_alone(connection, blocked, satisfy):
-    _, ids = blocked()
+def test_an_unsatisfied_step_is_canceled(connection, blocked, satisfy):
+    run_id, ids = blocked()
     satisfy(ids["second"], unsatisfied=1)
 
-    assert release(connection, [ids["second"]]) == Released()
+    [row] = advance(connection, ready=[ids["second"]])
+
+    assert counts(row) == (run_id, 0, 0, [ids["second"]])
+    step = get_workflow_step(connection, run_id, "second", scope=EVERYTHING)
+    assert (step.status, step.job_id, step.released_at) == ("CANCELED", None, None)
+    assert step.last_error_code == "workflow.dependency_unsatisfied"
 
 
-def test_nothing_to_release_asks_nothing():
+def test_a_step_is_written_once_when_it_is_told_and_released(flow, connection):
+    """A second version would have its foreign keys checked, and be carried along."""
+    run_id = flow.start("a, b < a")
+    leases = flow.claim(run_id)
+    connection.execute(
+        "CREATE TABLE writes (step_key text);"
+        " CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO writes VALUES (NEW.step_key); RETURN NULL; END $$;"
+        " CREATE TRIGGER note AFTER UPDATE ON workflow_steps FOR EACH ROW"
+        " EXECUTE FUNCTION note()"
+    )
+
+    flow.end(leases["a"])
+
+    written = connection.execute("SELECT step_key FROM writes").fetchall()
+    assert written == [("a",), ("b",)]
+
+
+def test_jobs_are_numbered_in_the_order_of_their_steps(flow):
+    keys = [f"s{n}" for n in range(20)]
+    run_id = flow.start("a, " + ", ".join(f"{key} < a" for key in keys))
+    flow.end(*flow.claim(run_id).values())
+
+    jobs, steps = flow.jobs(run_id), flow.steps(run_id)
+
+    by_step = sorted(keys, key=lambda key: steps[key]["id"])
+    assert sorted(keys, key=lambda key: jobs[key]["id"]) == by_step
+
+
+def test_nothing_to_advance_asks_nothing():
     with pytest.raises(StopIteration) as stopped:
-        next(release_steps([]))
+        next(advance_steps())
 
-    assert stopped.value.value == Released()
+    assert stopped.value.value == ()
