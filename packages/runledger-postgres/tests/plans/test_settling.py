@@ -167,7 +167,7 @@ def test_a_claim_reads_no_edge_that_hands_nothing_on(
         "rooms": [],
     }
 
-    plan = explain(CLAIM_JOBS.query.decode(), params, cache_mode=cache_mode)
+    plan = explain(CLAIM_JOBS.sql, params, cache_mode=cache_mode)
 
     edges = "workflow_step_dependencies"
     assert sum(scan.rows for scan in plan.scans if scan.relation == edges) == 0
