@@ -126,3 +126,17 @@ def test_the_hot_tables_leave_room_and_are_vacuumed_early(shared_connection):
         any(option.startswith("autovacuum_vacuum_") for option in of_table)
         for of_table in options.values()
     )
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["job_queue", "job_attempts", "workflow_steps", "workflow_step_dependencies"],
+)
+def test_no_plan_is_made_for_a_small_table(shared_connection, table):
+    """Nothing is analyzed while it has few pages, and none has few again."""
+    [options] = shared_connection.execute(
+        "SELECT reloptions FROM pg_class WHERE oid = %s::regclass", [table]
+    ).fetchone()
+
+    assert "autovacuum_analyze_threshold=2000" in options
+    assert "vacuum_truncate=off" in options
