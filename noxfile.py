@@ -211,7 +211,7 @@ def publish_release(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def profile(session: nox.Session) -> None:
-    """Show what a job costs: -- [--jobs N] [--claim N] [--slots N] [--svg FILE]."""
+    """Show what a job costs: -- [--jobs N] [--claim N] [--slots N] [--picture FILE]."""
     python = environment(session, "profile")
     script = "tests-integration/benchmarks/job_budget.py"
     path = os.pathsep.join((str(Path(python).parent), os.environ.get("PATH", "")))

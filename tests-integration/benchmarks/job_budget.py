@@ -5,8 +5,9 @@ A worker process drains no-op jobs from an embedded PostgreSQL with fsync and
 synchronous_commit on. What a job costs there is told in processor time, not by the
 clock, so that other work on the machine does not count: of the worker, of the server by
 statement, triggers of foreign keys included, and in bytes of WAL. A second drain under
-py-spy says which functions the worker's time goes to. With --svg that becomes a flame
-graph. The program that is started for the worker is this file, with ``worker``.
+py-spy says which functions the worker's time goes to. With --picture both become bars,
+with --svg the second becomes a flame graph. The program that is started for the worker
+is this file, with ``worker``.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def main() -> int:
     parser.add_argument("--slots", type=int, help="concurrency of the worker")
     parser.add_argument("--server-only", action="store_true", help="leave py-spy out")
     parser.add_argument("--svg", type=Path, help="write a flame graph of the worker")
+    parser.add_argument("--picture", type=Path, help="draw the budget as SVG")
     parser.add_argument("--json", type=Path)
     parser.add_argument("worker", nargs="?", help="be the worker of DATABASE_URL")
     arguments = parser.parse_args()
@@ -109,9 +111,15 @@ def main() -> int:
         budget = measure(connection, server.dsn, arguments.jobs, env)
         print_budget(budget)
         if not arguments.server_only:
-            print_functions(
-                profile(connection, server.dsn, arguments.jobs, env, arguments.svg)
+            functions = profile(
+                connection, server.dsn, arguments.jobs, env, arguments.svg
             )
+            print_functions(functions)
+            if arguments.picture:
+                # Not above: the worker that is measured has no use for it.
+                from runledger_bench.budget_picture import draw_budget  # noqa: PLC0415
+
+                draw_budget(budget, functions, arguments.picture)
         violations = audit_ledger(connection)
     if arguments.json:
         arguments.json.write_text(json.dumps(budget, indent=1), encoding="utf-8")
