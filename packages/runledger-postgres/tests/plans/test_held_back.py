@@ -73,6 +73,6 @@ def test_who_begins_at_the_fronts_passes_by_what_was_claimed(
     whole = explain(statement(name).sql, params, cache_mode=cache_mode)
     plan = explain(spanned_statement(name).sql, spanned, cache_mode=cache_mode)
 
-    # The pages of all those jobs, and of their entries.
-    assert whole.buffers - plan.buffers > 200
+    # The pages of all those jobs, and from PostgreSQL 18 on those of their entries.
+    assert whole.buffers - plan.buffers > 150
     assert plan.rows <= 10 * LIMIT + 200
