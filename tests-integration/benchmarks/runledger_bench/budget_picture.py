@@ -6,10 +6,16 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from .plots import BAR_INCHES, OUR_COLOUR, THEIR_COLOUR, WIDTH_INCHES
+from .plots import (
+    BAR_INCHES,
+    OUR_COLOUR,
+    THEIR_COLOUR,
+    WIDTH_INCHES,
+    tidy,
+    write_svg,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +28,7 @@ OTHERS = "all other files"
 
 def draw_budget(budget: Mapping[str, Any], functions: Counter[str], path: Path) -> None:
     """Draw the server's time by statement and the worker's by file, as SVG."""
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.hashsalt": "runledger", "svg.fonttype": "none"})
+    write_svg()
     server, worker = server_parts(budget), worker_parts(budget, functions)
     bars = [(f"server: {name}", each) for name, each in server.items()]
     bars += [(f"worker: {name}", each) for name, each in worker.items()]
@@ -34,9 +39,8 @@ def draw_budget(budget: Mapping[str, Any], functions: Counter[str], path: Path) 
     axis.barh(range(len(bars)), [each for _, each in bars], color=colours, height=0.7)
     axis.set_yticks(range(len(bars)), [label for label, _ in bars])
     axis.invert_yaxis()
-    axis.tick_params(labelsize=8)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(visible=True, axis="x", alpha=0.3)
+    tidy(axis)
+    axis.grid(visible=False, axis="y")
     axis.set_xlabel("microseconds of processor time a job", fontsize=8)
     figure.savefig(path, metadata={"Date": None})
 

@@ -27,16 +27,22 @@ THEIR_COLOUR = "#a0aec0"
 def draw(result: Mapping[str, Any], directory: Path) -> list[Path]:
     """Draw a result into one file and return it, or nothing where matplotlib is not."""
     try:
-        import matplotlib as mpl  # noqa: PLC0415 - only the bench group has it
+        write_svg()
     except ImportError:
         return []
-    mpl.use("svg")
-    # The same result gives the same file, and text stays text.
-    mpl.rcParams.update({"svg.hashsalt": "runledger", "svg.fonttype": "none"})
     panels = panels_of(result)
     if not panels:
         return []
     return [draw_panels(result, panels, directory)]
+
+
+def write_svg() -> None:
+    """Have matplotlib write SVG; the same result gives the same file."""
+    import matplotlib as mpl  # noqa: PLC0415 - only the bench group has it
+
+    mpl.use("svg")
+    # Text stays text.
+    mpl.rcParams.update({"svg.hashsalt": "runledger", "svg.fonttype": "none"})
 
 
 def panels_of(result: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -74,14 +80,19 @@ def draw_panels(
         {"bars": draw_bars, "curve": draw_curves, "lines": draw_lines}[kind](
             axis, content
         )
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(visible=True, alpha=0.3)
-        axis.tick_params(labelsize=8)
+        tidy(axis)
     figure.suptitle(f"{result['scenario']} ({result['size']})", fontsize=10)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{result['scenario']}.svg"
     figure.savefig(path, metadata={"Date": None})
     return path
+
+
+def tidy(axis: Any) -> None:
+    """Leave of an axis what helps to read it."""
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(visible=True, alpha=0.3)
+    axis.tick_params(labelsize=8)
 
 
 def draw_bars(axis: Any, measures: Sequence[Mapping[str, Any]]) -> None:

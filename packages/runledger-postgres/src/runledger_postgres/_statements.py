@@ -98,21 +98,14 @@ class ScopedStatement:
 
 def statement(name: str) -> Statement:
     """Load ``_sql/<name>.sql``."""
-    return Statement(name, _source(name))
+    return Statement(name, _plain(_text(name)))
 
 
 def scoped_statement(name: str) -> ScopedStatement:
     """Load ``_sql/<name>.sql`` once for every kind of scope."""
-    source = _source(name)
-    if SCOPE_MARK not in source:
-        message = f"{name} has no {SCOPE_MARK}"
-        raise LookupError(message)
     return ScopedStatement(
         {
-            scope: Statement(
-                f"{name}[{scope}]",
-                source.replace(SCOPE_MARK, predicate),
-            )
+            scope: _variant(name, scope, SCOPE_MARK, predicate)
             for scope, predicate in _SCOPE_PREDICATES.items()
         }
     )
@@ -120,22 +113,12 @@ def scoped_statement(name: str) -> ScopedStatement:
 
 def skipping_statement(name: str) -> Statement:
     """Load ``_sql/<name>.sql`` as the variant that steps over what others hold."""
-    source = _text(name)
-    if SKIP_MARK not in source:
-        message = f"{name} has no {SKIP_MARK}"
-        raise LookupError(message)
-    return Statement(f"{name}[skip locked]", source.replace(SKIP_MARK, "SKIP LOCKED"))
+    return _variant(name, "skip locked", SKIP_MARK, "SKIP LOCKED")
 
 
 def spanned_statement(name: str) -> Statement:
     """Load ``_sql/<name>.sql`` as the variant that is told where jobs stand."""
-    source = _text(name)
-    if LEVELS_MARK not in source:
-        message = f"{name} has no {LEVELS_MARK}"
-        raise LookupError(message)
-    return Statement(
-        f"{name}[spanned]", source.replace(LEVELS_MARK, SPANNED_LEVELS_CTES)
-    )
+    return _variant(name, "spanned", LEVELS_MARK, SPANNED_LEVELS_CTES)
 
 
 def all_statements() -> list[Statement]:
@@ -144,20 +127,30 @@ def all_statements() -> list[Statement]:
     for area in sorted(_root().iterdir(), key=lambda entry: entry.name):
         for entry in sorted(area.iterdir(), key=lambda entry: entry.name):
             name = f"{area.name}/{entry.name.removesuffix('.sql')}"
-            if SCOPE_MARK in _text(name):
+            text = _text(name)
+            if SCOPE_MARK in text:
                 found.extend(scoped_statement(name).variants.values())
             else:
                 found.append(statement(name))
-            if SKIP_MARK in _text(name):
+            if SKIP_MARK in text:
                 found.append(skipping_statement(name))
-            if LEVELS_MARK in _text(name):
+            if LEVELS_MARK in text:
                 found.append(spanned_statement(name))
     return found
 
 
-def _source(name: str) -> str:
-    """Return the statement as it waits for locks, and looks for all levels."""
-    return _text(name).replace(f" {SKIP_MARK}", "").replace(LEVELS_MARK, LEVELS_CTES)
+def _variant(name: str, kind: str, mark: str, text: str) -> Statement:
+    """Load the variant that has *text* at a mark of the file."""
+    source = _text(name)
+    if mark not in source:
+        message = f"{name} has no {mark}"
+        raise LookupError(message)
+    return Statement(f"{name}[{kind}]", _plain(source.replace(mark, text)))
+
+
+def _plain(source: str) -> str:
+    """Fill the marks that are left: wait for locks, and look for all levels."""
+    return source.replace(f" {SKIP_MARK}", "").replace(LEVELS_MARK, LEVELS_CTES)
 
 
 def _text(name: str) -> str:

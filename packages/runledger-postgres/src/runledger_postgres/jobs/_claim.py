@@ -88,6 +88,7 @@ def claim_jobs(
 def _first_of_each_level(
     claimed: Iterable[ClaimedJob], lease_seconds: int
 ) -> Iterator[tuple[str, int, datetime]]:
+    """Say when each level's first job was due: they come in the order of the queue."""
     seen: set[tuple[str, int]] = set()
     for job in claimed:
         level = (job.job_type, job.priority)
