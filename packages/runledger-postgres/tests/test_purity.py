@@ -20,6 +20,7 @@ TREES = {
 DRIVERS = {
     "_drive_asyncio.py",
     "_drive_blocking.py",
+    "_drive_watched.py",
     "_operation.py",
     "_transactions.py",
     "_translate.py",

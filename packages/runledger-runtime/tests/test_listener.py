@@ -17,7 +17,7 @@ from runledger_postgres import (
     wake_channel,
 )
 from runledger_runtime import PostgresLedger
-from runledger_runtime._postgres import _listener
+from runledger_runtime._postgres import _listener, _own_connection
 
 pytestmark = pytest.mark.db
 
@@ -164,7 +164,7 @@ async def test_a_server_that_does_not_answer_is_an_error(raises_code):
 
 
 async def test_a_connection_that_came_too_late_is_closed(runledger_database):
-    opening = _listener._Opening(
+    opening = _own_connection._Opening(
         ConnectionPool(runledger_database, open=False), wake_channel("w1")
     )
 

@@ -8,6 +8,7 @@ the caller's.
 
 from ._drive_asyncio import Asyncio
 from ._drive_blocking import Blocking
+from ._drive_watched import Running, WatchedConnection
 from ._operation import Operation
 from .definitions import (
     DefinitionSyncReport,
@@ -270,6 +271,7 @@ __all__ = [
     "ResultTimeoutError",
     "ResultUnsuccessfulError",
     "RetryDisposition",
+    "Running",
     "ScheduleSyncReport",
     "SchemaCompatibilityError",
     "SettleFailure",
@@ -277,6 +279,7 @@ __all__ = [
     "SettledJob",
     "StatusCount",
     "StepRetry",
+    "WatchedConnection",
     "WorkerRest",
     "WorkflowRunEnqueueOutcome",
     "WorkflowRunHandle",

@@ -66,15 +66,16 @@ def transaction_mode(
 def commits_alone(
     step: Step, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
 ) -> TypeGuard[Call]:
-    """
-    Tell whether a step needs no BEGIN and no COMMIT around it, if none came before.
+    """Tell whether a step needs no BEGIN and COMMIT around it, if none came before."""
+    return isinstance(step, Call) and step.commits and has_plain_begin(connection)
 
-    A connection that asks for an isolation of its own says so in its BEGIN.
-    """
+
+def has_plain_begin(
+    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any],
+) -> bool:
+    """Tell whether a BEGIN would say nothing: neither isolation nor access mode."""
     return (
-        isinstance(step, Call)
-        and step.commits
-        and connection.isolation_level is None
+        connection.isolation_level is None
         and connection.read_only is None
         and connection.deferrable is None
     )

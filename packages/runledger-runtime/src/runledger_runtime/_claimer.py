@@ -86,6 +86,9 @@ class Claimer:
             await trio.sleep(self._backoff.next_pause())
             return False
         if claimed_count:
+            # What was claimed begins first: the tasks for it have the turn after this.
+            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint()
             await self._rest.break_off(is_full=claimed_count == limit)
         if claimed_count == limit:
             return False

@@ -228,9 +228,9 @@ class HeldJobs:
         """
         Wait until *holds* is true; it is asked again after every change.
 
-        A checkpoint in any case, also if it holds already.
+        Whoever is cancelled does not get through, also if it holds already.
         """
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
         while not holds():
             if self._change is None:
                 self._change = trio.Event()

@@ -1,9 +1,10 @@
-"""Call the blocking storage operations from trio, one thread hop for each."""
+"""Call the storage operations from trio, in threads or by a connection of its own."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 import trio
 from psycopg_pool import ConnectionPool
@@ -11,8 +12,13 @@ from psycopg_pool import ConnectionPool
 from ..errors import LedgerTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+    from runledger_postgres import Operation
+
+    from ._own_connection import OwnConnection
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 Pool: TypeAlias = "ConnectionPool[Any]"
@@ -25,7 +31,10 @@ _ABANDONED_SECONDS = 1.0
 
 class PostgresCalls:
     """
-    Hop to a thread for a call: deaf to cancellation from outside, bounded in time.
+    Make calls that are deaf to cancellation from outside, and bounded in time.
+
+    Each hops to a thread that takes a connection of the pool. What a worker asks when
+    jobs wait for it goes over `_own` instead, while there is one that is free.
 
     What belongs to one loop is a subclass in a file of its own; `PostgresLedger` is
     all of them together.
@@ -42,6 +51,7 @@ class PostgresCalls:
         self._limiter = trio.CapacityLimiter(_THREADS_COUNT)
         self._calls: set[trio.CancelScope] = set()
         self._longest_seconds = math.inf
+        self._own: OwnConnection | None = None
 
     def abandon_calls(self) -> None:
         """
@@ -53,17 +63,48 @@ class PostgresCalls:
         for scope in self._calls:
             scope.cancel()
 
+    async def _ask(
+        self,
+        timeout_seconds: float,
+        operation: Operation[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run an operation of one statement that does no harm when it comes late."""
+        own = self._own
+        if own is None or not own.is_free:
+            ask = partial(operation, self._pool, *args, **kwargs)
+            return await self._call(timeout_seconds, ask)
+        return await self._bounded(
+            timeout_seconds, partial(own.run, operation, _ignore, *args, **kwargs)
+        )
+
     async def _call(
         self, timeout_seconds: float, function: Callable[..., T], *args: Any
+    ) -> T:
+        """Call a blocking function in a thread."""
+        hop = partial(
+            trio.to_thread.run_sync,
+            function,
+            *args,
+            limiter=self._limiter,
+            abandon_on_cancel=True,
+        )
+        return await self._bounded(timeout_seconds, hop)
+
+    async def _bounded(
+        self, timeout_seconds: float, run: Callable[[], Awaitable[T]]
     ) -> T:
         timeout_seconds = min(timeout_seconds, self._longest_seconds)
         with trio.move_on_after(timeout_seconds, shield=True) as scope:
             self._calls.add(scope)
             try:
-                return await trio.to_thread.run_sync(
-                    function, *args, limiter=self._limiter, abandon_on_cancel=True
-                )
+                return await run()
             finally:
                 self._calls.discard(scope)
         detail = f"no answer within {timeout_seconds:g} seconds"
         raise LedgerTimeoutError("db.connection_failed", detail)
+
+
+def _ignore(running: object) -> None:
+    """Let an answer be that nobody waits for."""

@@ -1,10 +1,15 @@
-"""Claim jobs over a blocking psycopg pool, and give back what came too late."""
+"""Claim jobs, and give back what came too late."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
+import trio
+
+from runledger_core import RunledgerError
 from runledger_postgres import QueryError, claim_jobs, release_unstarted_claims
 
 from ..errors import LedgerTimeoutError
@@ -14,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from runledger_core import Lease
-    from runledger_postgres import ClaimedJob
+    from runledger_postgres import ClaimedJob, Running
 
     from ._calls import Pool
 
-_TOO_LATE = "the claim took longer than its worker waited"
+_TOO_LATE: Final = "the claim took longer than its worker waited"
+_RELEASE_SECONDS: Final = 10.0
 
 
 class ClaimCalls(FrontCalls):
@@ -35,23 +41,24 @@ class ClaimCalls(FrontCalls):
         timeout_seconds: float,
     ) -> Sequence[ClaimedJob]:
         """Lease up to *limit* due jobs of these types, of some no more than theirs."""
+        claim = partial(
+            claim_jobs,
+            worker_id=worker_id,
+            lease_seconds=lease_seconds,
+            limit=limit,
+            job_types=job_types,
+            type_limits=type_limits,
+            fronts=self.fronts,
+        )
+        own = self._own
+        if own is not None and own.is_free:
+            run = partial(own.run, claim_jobs, self._return_late, **claim.keywords)
+            return await self._bounded(timeout_seconds, run)
         handover = _Handover(self._pool)
-        fronts = self.fronts
-
-        def claim() -> list[ClaimedJob]:
-            claimed = claim_jobs(
-                self._pool,
-                worker_id=worker_id,
-                lease_seconds=lease_seconds,
-                limit=limit,
-                job_types=job_types,
-                type_limits=type_limits,
-                fronts=fronts,
-            )
-            return handover.offer(claimed)
-
         try:
-            return await self._call(timeout_seconds, claim)
+            return await self._call(
+                timeout_seconds, lambda: handover.offer(claim(self._pool))
+            )
         except LedgerTimeoutError:
             claimed = handover.give_up()
             if claimed is None:
@@ -68,6 +75,21 @@ class ClaimCalls(FrontCalls):
             return sum(not isinstance(result, QueryError) for result in results)
 
         return await self._call(timeout_seconds, release)
+
+    def _return_late(self, running: Running[list[ClaimedJob]]) -> None:
+        """Give back what the own connection claimed when nobody waited any more."""
+
+        async def release(leases: Sequence[Lease]) -> None:
+            # Else the leases expire.
+            with suppress(RunledgerError):
+                await self.release(
+                    leases, reason=_TOO_LATE, timeout_seconds=_RELEASE_SECONDS
+                )
+
+        with suppress(RunledgerError):
+            leases = [job.lease for job in running.result()]
+            # Whoever asked is gone, and the listener must not wait.
+            trio.lowlevel.spawn_system_task(release, leases)
 
 
 class _Handover:

@@ -16,6 +16,8 @@ def connect_beside(pool: Pool, **settings: Any) -> psycopg.Connection[Any]:
     """
     Connect as the pool does, with *settings* on top; the caller closes it.
 
+    What the pool was given to configure its connections configures this one, too.
+
     Raises:
         psycopg.OperationalError: also for an address that libpq cannot read, without
             the words of libpq: it quotes what it reads, and that may be a password.
@@ -33,4 +35,12 @@ def connect_beside(pool: Pool, **settings: Any) -> psycopg.Connection[Any]:
             "postgresql://user:password@host:port/database, and what is no letter or "
             "digit of a password as %XX"
         ) from None
+    # The pool does not tell it in any other way, and it may say which schema is meant.
+    configure = pool._configure  # noqa: SLF001
+    if configure is not None:
+        try:
+            configure(connection)
+        except BaseException:
+            connection.close()
+            raise
     return connection

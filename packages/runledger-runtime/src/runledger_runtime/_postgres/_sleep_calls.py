@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from runledger_postgres import WorkerRest
 
+    from ._own_connection import OwnConnection
+
 
 class SleepCalls(FrontCalls):
     """Mark a worker as asleep or awake, wake another, and listen."""
@@ -27,32 +29,26 @@ class SleepCalls(FrontCalls):
         timeout_seconds: float,
     ) -> WorkerRest:
         """Mark a worker as asleep: an enqueue of these types may wake it."""
-        fronts = self.fronts
-
-        def fall() -> WorkerRest:
-            return fall_asleep(
-                self._pool,
-                worker_id=worker_id,
-                job_types=job_types,
-                longest_seconds=longest_seconds,
-                fronts=fronts,
-            )
-
-        return await self._call(timeout_seconds, fall)
+        return await self._ask(
+            timeout_seconds,
+            fall_asleep,
+            worker_id=worker_id,
+            job_types=job_types,
+            longest_seconds=longest_seconds,
+            fronts=self.fronts,
+        )
 
     async def awake(self, worker_id: str, *, timeout_seconds: float) -> None:
         """Mark a worker as awake."""
-        await self._call(timeout_seconds, awake, self._pool, worker_id)
+        await self._ask(timeout_seconds, awake, worker_id)
 
     async def wake_another(
         self, *, worker_id: str, job_types: Collection[str], timeout_seconds: float
     ) -> None:
         """Wake another worker that takes any of these types, if one sleeps."""
-
-        def wake() -> None:
-            wake_worker(self._pool, worker_id=worker_id, job_types=job_types)
-
-        await self._call(timeout_seconds, wake)
+        await self._ask(
+            timeout_seconds, wake_worker, worker_id=worker_id, job_types=job_types
+        )
 
     async def listen(
         self,
@@ -62,6 +58,15 @@ class SleepCalls(FrontCalls):
         on_wake: Callable[[], None],
     ) -> None:
         """Call *on_wake* whenever the worker is woken, until cancelled or cut off."""
-        await listen_until_lost(
-            self._pool, self._call, worker_id, on_ready=on_ready, on_wake=on_wake
-        )
+
+        def use(own: OwnConnection) -> None:
+            self._own = own
+            on_ready()
+
+        try:
+            await listen_until_lost(
+                self._pool, self._call, worker_id, on_ready=use, on_wake=on_wake
+            )
+        finally:
+            # A second worker of this ledger goes on by the pool.
+            self._own = None
