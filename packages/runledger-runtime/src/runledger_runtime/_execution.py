@@ -19,7 +19,6 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import attrs
 import trio
 
 from runledger_core import JobCompletion, JobFailure, RetryPolicy, fast_constructor
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_RETRY: Final = RetryPolicy()
 _new_context: Final = fast_constructor(JobContext)
+_new_success: Final = fast_constructor(Succeeded)
 
 # For how long a slot task may go on without letting other tasks run.
 _TURN_SECONDS: Final = 0.005
@@ -181,7 +181,7 @@ class Execution:
             if after is not None:
                 after(result)
         if isinstance(result, JobCompletion):
-            return Succeeded(job.lease, result, is_step=claimed.step is not None)
+            return _new_success(job.lease, result, is_step=claimed.step is not None)
         return Failed(job.lease, result, entry.retry)
 
     def _call(self, entry: HandlerEntry, job: HeldJob) -> Awaitable[object]:
@@ -191,6 +191,7 @@ class Execution:
         payload: object = claimed.payload
         if entry.read_payload is not None:
             payload = entry.read_payload(payload)
+        step = claimed.step
         context = _new_context(
             job_id=lease.job_id,
             run_number=lease.run_number,
@@ -200,15 +201,11 @@ class Execution:
             worker_id=lease.worker_id,
             job_type=claimed.job_type,
             checkpoint=claimed.checkpoint,
+            workflow_run_id=None if step is None else step.workflow_run_id,
+            step_key=None if step is None else step.step_key,
+            inputs={} if step is None else step.inputs,
             services=JobServices(job, self._reporter),
         )
-        if claimed.step is not None:
-            context = attrs.evolve(
-                context,
-                workflow_run_id=claimed.step.workflow_run_id,
-                step_key=claimed.step.step_key,
-                inputs=claimed.step.inputs,
-            )
         if entry.is_async:
             return entry.call(context, payload)  # type: ignore[no-any-return]  # is_async
         return self._threads.run(entry.call, context, payload, job=job)

@@ -8,6 +8,7 @@ import trio
 
 from ._claimer import Claimer
 from ._completer import Completer
+from ._completion_lanes import CompletionLanes
 from ._execution import Execution
 from ._held_jobs import CancelReason, HeldJobs
 from ._lease_keeper import LeaseKeeper
@@ -95,12 +96,14 @@ async def run_worker_loop(
         lifecycle = Lifecycle(
             nursery, handlers, observers, catches_interrupts=stop.catches_interrupts
         )
-        completer = Completer(
-            ledger,
-            held,
-            lifecycle,
-            on_queued=wake_up.hear,
-            timeout_seconds=timeout_seconds,
+        lanes = CompletionLanes(
+            lambda: Completer(
+                ledger,
+                held,
+                lifecycle,
+                on_queued=wake_up.hear,
+                timeout_seconds=timeout_seconds,
+            )
         )
         keeper = LeaseKeeper(
             ledger, held, lifecycle, lease_ttl_seconds=config.lease_ttl_seconds
@@ -110,12 +113,12 @@ async def run_worker_loop(
             nursery,
             registry=handlers,
             held=held,
-            settle=completer.put,
+            settle=lanes.put,
             reporter=reporter,
             lifecycle=lifecycle,
             catches_interrupts=stop.catches_interrupts,
         )
-        nursery.start_soon(completer.run, name="runledger completer")
+        nursery.start_soon(lanes.run, name="runledger completers")
         nursery.start_soon(keeper.run, name="runledger lease keeper")
         nursery.start_soon(reporter.run, name="runledger reporter")
         nursery.start_soon(presence.run, name="runledger presence")

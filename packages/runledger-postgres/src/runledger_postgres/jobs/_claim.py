@@ -29,6 +29,7 @@ MAX_CLAIM_LIMIT: Final = 1000
 
 _new_job: Final = fast_constructor(ClaimedJob)
 _new_lease: Final = fast_constructor(Lease)
+_new_step: Final = fast_constructor(ClaimedStep)
 
 
 @operation(owns_transaction=True)
@@ -132,7 +133,7 @@ def _claimed(worker_id: str, row: tuple[Any, ...]) -> ClaimedJob:
         None if trace_context is None else parse_json(trace_context),
         None
         if workflow_run_id is None
-        else ClaimedStep(
+        else _new_step(
             workflow_run_id, step_key, {} if inputs is None else parse_json(inputs)
         ),
     )

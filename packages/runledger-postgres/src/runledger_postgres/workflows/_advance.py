@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from runledger_core import CODES
 
+from .._array_text import array_text, uuid_array
 from .._statements import statement
 from .._steps import rows
 
@@ -42,9 +43,9 @@ def advance_steps(
     return (
         yield from rows(
             ADVANCE_STEPS,
-            ended_ids=[*succeeded, *unsuccessful],
-            successes=[True] * len(succeeded) + [False] * len(unsuccessful),
-            ready_ids=list(ready),
+            ended_ids=uuid_array([*succeeded, *unsuccessful]),
+            successes=array_text([True] * len(succeeded) + [False] * len(unsuccessful)),
+            ready_ids=uuid_array(ready),
             code=UNSATISFIED,
             message=CODES[UNSATISFIED].problem,
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from runledger_core import WorkflowStepStatus
+from runledger_core import WorkflowStepStatus, fast_constructor
 
+from .._array_text import uuid_array
 from .._statements import statement
-from .._steps import rows
+from .._steps import tuples
 from ..errors import QueryError
 from ._propagate import EndedStep, propagate
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from .._steps import Steps
 
 END_JOB_STEPS = statement("workflows/end_job_steps")
+
+_STATUSES: Final = {status.value: status for status in WorkflowStepStatus}
+_new_end: Final = fast_constructor(EndedStep)
 
 
 def end_job_steps(job_ids: Sequence[UUID]) -> Steps[None]:
@@ -34,17 +38,12 @@ def end_job_steps(job_ids: Sequence[UUID]) -> Steps[None]:
     """
     if not job_ids:
         return
-    ended = yield from rows(END_JOB_STEPS, job_ids=list(job_ids))
-    if not all(row["is_read_committed"] for row in ended):
+    ended = yield from tuples(END_JOB_STEPS, job_ids=uuid_array(job_ids))
+    if not all(is_read_committed for *_, is_read_committed in ended):
         raise QueryError("workflow.terminal_completion_unsupported_isolation")
     yield from propagate(
         [
-            EndedStep(
-                step_id=row["id"],
-                run_id=row["workflow_run_id"],
-                status=WorkflowStepStatus(row["status"]),
-                previous=WorkflowStepStatus.ENQUEUED,
-            )
-            for row in ended
+            _new_end(step_id, run_id, _STATUSES[status], WorkflowStepStatus.ENQUEUED)
+            for step_id, run_id, status, _ in ended
         ]
     )

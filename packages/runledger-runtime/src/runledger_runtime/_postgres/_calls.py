@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 Pool: TypeAlias = "ConnectionPool[Any]"
 
-# Claims, completions and heartbeats need one each. The others are for calls whose time
-# ran out while the network holds their threads.
-_THREADS_COUNT = 8
+# Claims and heartbeats need one each, completions three. The others are for calls whose
+# time ran out while the network holds their threads.
+_THREADS_COUNT = 10
 _ABANDONED_SECONDS = 1.0
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import psycopg
 
-from runledger_core import compare_migrations, load_migrations
+from runledger_core import compare_migrations, fast_constructor, load_migrations
 from runledger_postgres import (
     Asyncio,
     Blocking,
@@ -61,7 +61,9 @@ __all__ = [
     "sync_job_definitions",
 ]
 
-_LOCK_NOT_AVAILABLE = "55P03"
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+
+_new_success: Final = fast_constructor(SettleSuccess)
 
 
 class PostgresLedger(ClaimCalls, HandlerCalls, ScheduleCalls, SleepCalls):
@@ -215,7 +217,7 @@ def ledger_over(database: Pool | Ledger) -> Ledger:
 
 def _settlement(outcome: Outcome) -> JobSettlement:
     if isinstance(outcome, Succeeded):
-        return SettleSuccess(outcome.lease, outcome.completion, is_step=outcome.is_step)
+        return _new_success(outcome.lease, outcome.completion, is_step=outcome.is_step)
     return SettleFailure(outcome.lease, outcome.failure, outcome.retry)
 
 
