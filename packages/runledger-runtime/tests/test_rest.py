@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import pytest
 import trio
 
 from runledger_core import RunledgerError
+from runledger_postgres import ClaimedStep
 from runledger_runtime import JobRegistry, Stop, run_worker_loop
 
 
@@ -127,6 +129,50 @@ async def test_a_steady_stream_of_jobs_needs_no_notifications(
         assert 50 < len(begun) + len(notifying.due)
         assert len(notifying.due) <= 2
         assert asleep_before == len(notifying.calls["fall_asleep"])
+
+
+STEP = ClaimedStep(UUID(int=1), "first")
+
+
+async def test_while_steps_end_it_waits_for_what_they_release(
+    working, notifying, clock
+):
+    notifying.delays_seconds["settle"] = 0.02
+    async with working() as begun:
+        await trio.sleep(100)
+        notifying.add(step=STEP)
+        notifying.wake()
+        asleep_before = len(notifying.calls["fall_asleep"])
+        await trio.sleep(0.015)
+        notifying.add()
+        await trio.sleep(0.006)
+
+        assert asleep_before == len(notifying.calls["fall_asleep"])
+        assert [100, pytest.approx(100.02)] == begun
+
+
+async def test_steps_that_take_long_to_end_do_not_keep_it_awake(
+    working, notifying, clock
+):
+    notifying.delays_seconds["settle"] = 5
+    async with working():
+        await trio.sleep(100)
+        notifying.add(step=STEP)
+        notifying.wake()
+        await trio.sleep(0.05)
+
+        assert notifying.is_asleep
+
+
+async def test_plain_jobs_that_end_are_not_waited_for(working, notifying, clock):
+    notifying.delays_seconds["settle"] = 5
+    async with working():
+        await trio.sleep(100)
+        notifying.add()
+        notifying.wake()
+        await trio.sleep(0.015)
+
+        assert notifying.is_asleep
 
 
 async def test_work_that_was_found_marks_it_as_awake(working, notifying, clock):

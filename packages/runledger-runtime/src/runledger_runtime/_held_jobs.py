@@ -187,6 +187,10 @@ class HeldJobs:
         """Whether nothing is held, nor about to come back."""
         return not self._jobs and trio.current_time() >= self.retry_due_at
 
+    def has_ended_steps(self) -> bool:
+        """Tell whether the ends of steps of workflows are still to be written down."""
+        return any(job.is_ended and job.claimed.step is not None for job in self._jobs)
+
     def add(self, job: HeldJob) -> None:
         """Take a slot for a job that was just claimed."""
         self._jobs.add(job)

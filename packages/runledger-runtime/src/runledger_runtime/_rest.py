@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS: Final = 0.005
 _FIRST_LOOK_SECONDS: Final = 0.02
+# Nobody notifies a worker that is not asleep, so what others enqueue waits for this.
+_ENDING_SECONDS: Final = 0.03
 
 
 class Rest:
@@ -31,12 +33,14 @@ class Rest:
     As long as notifications arrive, a worker that has just found work waits some
     milliseconds and claims again. So one that keeps up with a steady stream of jobs
     claims several at a time, and is not woken for each of them: notifications serialise
-    commits. When nothing came, it marks itself as asleep in the ledger and looks once
-    more, since somebody may have enqueued a job without seeing the mark. Then it sleeps
-    until it is woken, until the next job that is known is due, or until it is time to
-    look by itself: that is after some milliseconds first, and after twice as long each
-    time, up to a limit. So a notification that got lost, or was not sent since a
-    transaction began before the mark, costs about as long as the transaction took.
+    commits. It waits some more while steps of workflows end, which put their dependents
+    into the queue. When nothing came, it marks itself as asleep in the ledger and looks
+    once more, since somebody may have enqueued a job without seeing the mark. Then it
+    sleeps until it is woken, until the next job that is known is due, or until it is
+    time to look by itself: that is after some milliseconds first, and after twice as
+    long each time, up to a limit. So a notification that got lost, or was not sent
+    since a transaction began before the mark, costs about as long as the transaction
+    took.
 
     Without notifications it just waits for the interval.
 
@@ -72,7 +76,7 @@ class Rest:
         while self._wake_up.is_working:
             if not self._has_lingered:
                 self._has_lingered = True
-                await self._sleep(_LINGER_SECONDS)
+                await self._linger()
                 return
             limit_seconds = self._next_limit()
             rest = await self._fall_asleep(limit_seconds)
@@ -107,6 +111,16 @@ class Rest:
         await self._mark_as_awake()
         if is_full:
             await self.wake_another()
+
+    async def _linger(self) -> None:
+        """
+        Wait a moment for more work, and a little longer while steps are being ended.
+
+        What they release is told by the completer: to claim and to fall asleep before
+        that would find nothing, and take the server's time from it.
+        """
+        if not await self._sleep(_LINGER_SECONDS) and self._held.has_ended_steps():
+            await self._sleep(_ENDING_SECONDS)
 
     async def wake_another(self) -> None:
         """Pass a notification on to another worker."""
