@@ -14,7 +14,16 @@
 -- definition is what keeps that for the job. Jobs get their ids in the order of their
 -- steps, and so are claimed in that order; they are made of one uuidv7(), as in
 -- enqueue_jobs.sql. Wakes sleepers for them.
-WITH base AS MATERIALIZED (
+--
+-- The ids are read from a row, where the planner does not see how many there are, so that
+-- it keeps one plan; see claim_jobs.sql.
+WITH asked AS MATERIALIZED (
+    SELECT
+        %(ended_ids)s::uuid[] AS ended_ids,
+        %(successes)s::boolean[] AS successes,
+        %(ready_ids)s::uuid[] AS ready_ids
+),
+base AS MATERIALIZED (
     SELECT
         left(drawn, 24) AS head,
         ('x8' || right(drawn, 11))::bit(48)::bigint AS tail
@@ -29,8 +38,8 @@ told AS (
         )::integer AS unsatisfied_count
     FROM (
         SELECT d.dependent_step_id AS id, d.release_mode, e.is_success
-        FROM unnest(%(ended_ids)s::uuid[], %(successes)s::boolean[])
-            AS e (id, is_success)
+        FROM asked AS a
+        CROSS JOIN LATERAL unnest(a.ended_ids, a.successes) AS e (id, is_success)
         CROSS JOIN LATERAL (
             SELECT dependent_step_id, release_mode
             FROM workflow_step_dependencies
@@ -39,7 +48,8 @@ told AS (
         ) AS d
         UNION ALL
         SELECT r.id, NULL, NULL
-        FROM unnest(%(ready_ids)s::uuid[]) AS r (id)
+        FROM asked AS a
+        CROSS JOIN LATERAL unnest(a.ready_ids) AS r (id)
     ) AS d
     GROUP BY d.id
 ),

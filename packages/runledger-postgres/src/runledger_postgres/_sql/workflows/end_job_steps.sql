@@ -7,9 +7,16 @@
 -- afterwards: to a planner that knows of no ended job all of them look like one, and it
 -- would go over all that ended since for each batch. The runs' locks keep it as it is,
 -- and the steps in their place.
-WITH job AS MATERIALIZED (
+--
+-- The ids are read from a row, where the planner does not see how many there are, so that
+-- it keeps one plan; see claim_jobs.sql.
+WITH asked AS MATERIALIZED (
+    SELECT %(job_ids)s::uuid[] AS job_ids
+),
+job AS MATERIALIZED (
     SELECT w.row_id, q.*
-    FROM unnest(%(job_ids)s::uuid[]) AS j (id)
+    FROM asked AS a
+    CROSS JOIN LATERAL unnest(a.job_ids) AS j (id)
     CROSS JOIN LATERAL (
         SELECT
             status, output, status_reason, last_error_code, last_error_message,
