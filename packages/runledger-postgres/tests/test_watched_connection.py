@@ -286,3 +286,18 @@ def test_a_connection_with_an_isolation_of_its_own_is_never_free(runledger_datab
 
     assert not loop.watched.is_free
     loop.connection.close()
+
+
+def test_an_old_libpq_hears_and_runs_nothing(
+    runledger_database, runledger_pool, monkeypatch
+):
+    monkeypatch.setattr(psycopg.capabilities, "has_pipeline", lambda: False)
+    loop = Loop(runledger_database)
+    with runledger_pool.connection() as connection:
+        connection.execute("NOTIFY ears, 'all the same'")
+
+    loop.turn()
+
+    assert not loop.watched.is_free
+    assert ["all the same"] == loop.heard
+    loop.connection.close()

@@ -6,6 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
 
 import psycopg
+from psycopg import capabilities
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
@@ -98,7 +99,9 @@ class WatchedConnection:
         self._running: Running[Any] | None = None
         self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self._numbers = count()
-        self._pgconn.enter_pipeline_mode()
+        self._has_pipeline = capabilities.has_pipeline()
+        if self._has_pipeline:
+            self._pgconn.enter_pipeline_mode()
 
     def fileno(self) -> int:
         """Return the socket to be watched."""
@@ -115,9 +118,10 @@ class WatchedConnection:
         Whether an operation can be started.
 
         Never on a connection that asks for an isolation or access mode of its own: it
-        would say so in a BEGIN.
+        would say so in a BEGIN. Nor with a libpq before 14, which has no pipeline mode.
         """
-        return not self.is_busy and has_plain_begin(self._connection)
+        can_run = self._has_pipeline and has_plain_begin(self._connection)
+        return can_run and not self.is_busy
 
     def start(
         self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs
