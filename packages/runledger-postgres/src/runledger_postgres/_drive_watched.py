@@ -42,7 +42,7 @@ class Running(Generic[T]):
         self._value: T | None = None
         self._error: Exception | None = None
         self._on_end: Callable[[], None] | None = None
-        self.is_ended = False
+        self.is_ended: bool = False
 
     def when_ended(self, call: Callable[[], None]) -> None:
         """Have *call* called at the end, in place of what was to be called before."""
