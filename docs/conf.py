@@ -32,7 +32,7 @@ exclude_patterns = ["_build", "_ext", "changelog.d"]
 nitpicky = True
 nitpick_ignore_regex = [
     # Type variables and special forms stand in signatures and have no page.
-    ("py:class", r"[A-Z]|[A-Z]\w*T|optional"),
+    ("py:class", r"[A-Z]|[A-Z]\w*T|P\.(kw)?args|optional|runledger_\w+\.\w+\.T"),
 ]
 
 myst_enable_extensions = ["colon_fence"]

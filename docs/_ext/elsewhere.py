@@ -37,6 +37,7 @@ ADDRESSES = {
     "AsyncConnection": f"{_PSYCOPG}/connections.html#psycopg.AsyncConnection",
     "ConnectionPool": f"{_PSYCOPG}/pool.html#psycopg_pool.ConnectionPool",
     "AsyncConnectionPool": f"{_PSYCOPG}/pool.html#psycopg_pool.AsyncConnectionPool",
+    "Error": f"{_PSYCOPG}/errors.html#psycopg.Error",
     "TaskStatus": f"{_TRIO}/reference-core.html#trio.TaskStatus",
     "CancelScope": f"{_TRIO}/reference-core.html#trio.CancelScope",
     "TracerProvider": "https://opentelemetry-python.readthedocs.io/en/latest/api/trace.html",
