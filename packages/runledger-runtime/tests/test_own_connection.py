@@ -318,9 +318,9 @@ async def test_who_works_on_an_answer_is_not_taken_for_deaf(
         with psycopg.connect(runledger_database) as blocker:
             blocker.execute("LOCK TABLE job_queue IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(LedgerTimeoutError):
-                await ledger.claim(**{**CLAIM, "timeout_seconds": 2})
+                await ledger.claim(**{**CLAIM, "timeout_seconds": 1})
         await until(lambda: ledger._own is not None and ledger._own.is_free)
-        await trio.sleep(1)
+        await trio.sleep(0.6)
 
 
 async def test_who_never_answers_is_lost(
