@@ -135,7 +135,8 @@ class WatchedConnection:
         if not self.is_free:
             message = f"{operation.__name__}() needs a connection that is free"
             raise RuntimeError(message)
-        running = Running(self._conversation(operation.steps(*args, **kwargs)))
+        steps = operation.steps(*args, **kwargs)
+        running = Running(self._conversation(operation.__name__, steps))
         self._running = running
         self._go_on()
         return running
@@ -180,7 +181,7 @@ class WatchedConnection:
         self.give_up(error)
         return translate(error)
 
-    def _conversation(self, steps: Steps[T]) -> Exchange[T]:
+    def _conversation(self, name: str, steps: Steps[T]) -> Exchange[T]:
         """Hand each step to the server and its rows, or its error, back."""
         try:
             step = next(steps)
@@ -196,7 +197,7 @@ class WatchedConnection:
             return done
         finally:
             steps.close()
-        message = "a watched connection runs only what commits by itself"
+        message = f"a watched connection runs what commits by itself, and not {name}()"
         raise TypeError(message)
 
     def _answer(self, call: Call) -> Exchange[Rows]:

@@ -63,6 +63,12 @@ class PostgresCalls:
         for scope in self._calls:
             scope.cancel()
 
+    @property
+    def _free_own(self) -> OwnConnection | None:
+        """The worker's own connection, if it can be used now."""
+        own = self._own
+        return own if own is not None and own.is_free else None
+
     async def _ask(
         self,
         timeout_seconds: float,
@@ -71,8 +77,8 @@ class PostgresCalls:
         **kwargs: P.kwargs,
     ) -> T:
         """Run an operation of one statement that does no harm when it comes late."""
-        own = self._own
-        if own is None or not own.is_free:
+        own = self._free_own
+        if own is None:
             ask = partial(operation, self._pool, *args, **kwargs)
             return await self._call(timeout_seconds, ask)
         return await self._bounded(

@@ -50,8 +50,8 @@ class ClaimCalls(FrontCalls):
             type_limits=type_limits,
             fronts=self.fronts,
         )
-        own = self._own
-        if own is not None and own.is_free:
+        own = self._free_own
+        if own is not None:
             run = partial(own.run, claim_jobs, self._return_late, **claim.keywords)
             return await self._bounded(timeout_seconds, run)
         handover = _Handover(self._pool)
