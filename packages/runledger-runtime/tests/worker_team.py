@@ -14,7 +14,9 @@ catalog = JobCatalog()
 
 @catalog.job("nap")
 async def nap(context, payload):
-    print(f"{context.worker_id} {os.getpid()}", flush=True)  # noqa: T201 - tells the test
+    # One write, since all of the team share the pipe: print takes two where PYTHONUNBUFFERED
+    # is set, and another's line may come between them.
+    os.write(sys.stdout.fileno(), f"{context.worker_id} {os.getpid()}\n".encode())
     await trio.sleep_forever()
 
 
