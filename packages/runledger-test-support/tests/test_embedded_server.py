@@ -14,8 +14,13 @@ import psycopg
 import pytest
 
 from runledger_test_support import TestSupportError, start_embedded_server
+from runledger_test_support import _home as home_module
 from runledger_test_support import _programs as programs_module
-from runledger_test_support._home import SOCKET_PATH_BYTES, is_fit_for_socket
+from runledger_test_support._home import (
+    SOCKET_PATH_BYTES,
+    choose_home,
+    is_fit_for_socket,
+)
 
 pytestmark = [
     pytest.mark.db,
@@ -44,8 +49,13 @@ HOLD_A_SERVER = """
 def temporary_root(open_directory, monkeypatch, tmp_path_factory):
     """Servers of these tests live below a directory that can be inspected."""
     tmp_path_factory.getbasetemp()  # pytest's own directory shall not go there
-    monkeypatch.setattr("tempfile.tempdir", str(open_directory))
+    set_temporary_root(monkeypatch, open_directory)
     return open_directory
+
+
+def set_temporary_root(monkeypatch, directory):
+    monkeypatch.setenv("TMPDIR", str(directory))
+    monkeypatch.setattr("tempfile.tempdir", None)  # it remembers
 
 
 def ask(dsn, query):
@@ -200,7 +210,7 @@ def test_a_temporary_directory_unfit_for_sockets_works(
     deep = temporary_root / name
     deep.mkdir()
     deep.chmod(0o777)
-    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    set_temporary_root(monkeypatch, deep)
 
     with start_embedded_server() as server:
         directories = server._home.directories
@@ -210,6 +220,45 @@ def test_a_temporary_directory_unfit_for_sockets_works(
 
     assert len(directories) == 2
     assert not any(directory.exists() for directory in directories)
+
+
+def test_data_that_may_be_lost_is_kept_in_memory_where_there_is_room(
+    temporary_root, monkeypatch
+):
+    memory = temporary_root / "memory"
+    memory.mkdir()
+    monkeypatch.setattr(home_module, "MEMORY", memory)
+    monkeypatch.setattr(home_module, "MEMORY_BYTES", 1)
+
+    assert choose_home(None, prefers_memory=True).directory.parent == temporary_root
+    monkeypatch.delenv("TMPDIR")
+    assert choose_home(None, prefers_memory=True).directory.parent == memory
+    assert choose_home(None, prefers_memory=False).directory.parent != memory
+
+    monkeypatch.setattr(home_module, "MEMORY_BYTES", 2**62)
+    assert choose_home(None, prefers_memory=True).directory.parent != memory
+
+    monkeypatch.setattr(home_module, "MEMORY", memory / "missing")
+    monkeypatch.setattr(home_module, "MEMORY_BYTES", 1)
+    assert choose_home(None, prefers_memory=True).directory.parent != memory
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_only_a_durable_server_stays_away_from_memory(
+    temporary_root, monkeypatch, durable
+):
+    memory = temporary_root / "memory"
+    memory.mkdir()
+    memory.chmod(0o777)
+    monkeypatch.setattr(home_module, "MEMORY", memory)
+    monkeypatch.setattr(home_module, "MEMORY_BYTES", 1)
+    monkeypatch.delenv("TMPDIR")
+
+    with start_embedded_server(durable=durable) as server:
+        assert (memory in server.directory.parents) is not durable
+        assert ask(server.dsn, "SHOW fsync") == ("on" if durable else "off")
+
+    assert not server.directory.exists()
 
 
 def test_the_limit_of_a_socket_path_counts_bytes():
@@ -312,7 +361,7 @@ def test_root_can_use_a_wheel_that_others_cannot_reach(tmp_path, monkeypatch):
 def test_root_works_below_a_temporary_directory_that_others_cannot_reach(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    set_temporary_root(monkeypatch, tmp_path)
 
     with start_embedded_server() as server:
         assert ask(server.dsn, "SELECT 1") == 1

@@ -62,6 +62,9 @@ def start_embedded_server(
     runs as ``nobody``. Server and directory end with :meth:`EmbeddedServer.stop`, at
     the end of a ``with`` block, or with the calling process, however that dies.
 
+    The directory is below TMPDIR. Where that is not set, it is in memory: below
+    ``/dev/shm``, if that has 4 GiB free and the server is not *durable*.
+
     Args:
         durable: keep fsync and full_page_writes on. Benchmarks need it; tests are
             several times faster without, and nobody reads their data after a power
@@ -87,7 +90,7 @@ def start_embedded_server(
         )
     try:
         programs = find_programs(bin_directory)
-        home = choose_home(programs.account)
+        home = choose_home(programs.account, prefers_memory=not durable)
         watchdog = Watchdog()
     except OSError as error:  # no /bin/sh, or an account that cannot be taken on
         raise TestSupportError(
