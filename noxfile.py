@@ -20,6 +20,7 @@ from environments import (  # noqa: E402
     DISTRIBUTIONS,
     dev_environment,
     environment,
+    oldest_environment,
     quiet,
 )
 
@@ -96,6 +97,13 @@ def db(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests that put several layers together."""
     run_pytest(session, dev_environment(session), "tests-integration", *session.posargs)
+
+
+@nox.session(default=False)
+def oldest(session: nox.Session) -> None:
+    """Run the distributions' tests with the oldest versions that they allow."""
+    python = oldest_environment(session)
+    run_pytest(session, python, "-n", "2", *(session.posargs or ["packages"]))
 
 
 @nox.session

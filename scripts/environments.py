@@ -39,28 +39,41 @@ EDITABLES += [f"--editable=./{DISTRIBUTIONS[-1]}[embedded]"]
 OWN_INDEX = ("index-url", "no-index", "proxy", "trusted-host", "client-cert")
 
 
+# Of everything that we name, and not of what comes with it.
+OLDEST = "--resolution=lowest-direct"
+
+
 def dev_environment(session: nox.Session) -> str:
     """Return the interpreter of the environment for working on the repository."""
     return environment(session, "dev")
 
 
-def environment(session: nox.Session, group: str) -> str:
+def oldest_environment(session: nox.Session) -> str:
+    """Return that of an environment with the oldest versions that we allow."""
+    if not usable_uv(session):
+        session.error("only uv finds the oldest versions; see scripts/environments.py")
+    return environment(session, "dev", OLDEST)
+
+
+def environment(session: nox.Session, group: str, *options: str) -> str:
     """
     Return the interpreter of an environment, which is made when it is not there.
 
-    It holds the dependency group of that name and the distributions as editables.
+    It holds the dependency group of that name and the distributions as editables,
+    installed with these options.
     """
-    home = ROOT / ".nox" / group
+    name = f"{group}-oldest" if OLDEST in options else group
+    home = ROOT / ".nox" / name
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = home / "runledger-fingerprint"
-    with one_at_a_time(group):
+    with one_at_a_time(name):
         wanted = fingerprint(group)
         if not (python.exists() and stamp.is_file() and stamp.read_text() == wanted):
             # Editable builds would refuse drifted migrations less readably.
             session.run(sys.executable, "scripts/vendor.py", "--check", log=False)
-            session.log(f"making .nox/{group}, once: this takes a while")
+            session.log(f"making .nox/{name}, once: this takes a while")
             requirements = nox.project.dependency_groups(SETTINGS, group)
-            install(session, home, python, [*requirements, *EDITABLES])
+            install(session, home, python, [*options, *requirements, *EDITABLES])
             stamp.write_text(wanted)
     return str(python)
 
@@ -80,8 +93,8 @@ def install(
     session: nox.Session, home: Path, python: Path, requirements: list[str]
 ) -> None:
     """Make an environment from nothing, with uv where that can work."""
-    uv = uv_beside_nox()
-    if uv and not asks_own_index(session):
+    uv = usable_uv(session)
+    if uv:
         target = ["--python", str(python)]
         make = [uv, "venv", "--clear", "--python", sys.executable, str(home)]
         try:
@@ -96,9 +109,10 @@ def install(
     quiet(session, *pip, *requirements, log=False)
 
 
-def uv_beside_nox() -> str | None:
-    """Return the uv that dev.py has installed, not any that is on the PATH."""
-    return shutil.which("uv", path=sysconfig.get_path("scripts"))
+def usable_uv(session: nox.Session) -> str | None:
+    """Return the uv that dev.py has installed, unless it would ask the wrong index."""
+    uv = shutil.which("uv", path=sysconfig.get_path("scripts"))
+    return None if uv is None or asks_own_index(session) else uv
 
 
 def asks_own_index(session: nox.Session) -> bool:
@@ -111,7 +125,7 @@ def asks_own_index(session: nox.Session) -> bool:
 
 
 @contextlib.contextmanager
-def one_at_a_time(group: str) -> Iterator[None]:
+def one_at_a_time(name: str) -> Iterator[None]:
     """Let a second session that needs the environment wait until it is made."""
     try:
         import fcntl  # noqa: PLC0415 - POSIX only
@@ -120,7 +134,7 @@ def one_at_a_time(group: str) -> Iterator[None]:
         return
     place = ROOT / ".nox"
     place.mkdir(exist_ok=True)
-    with (place / f"{group}.lock").open("w") as lock:
+    with (place / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
