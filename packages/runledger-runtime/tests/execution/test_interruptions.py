@@ -188,10 +188,11 @@ async def test_a_result_that_beats_the_shutdown_counts(open_bench, claimed):
 
 
 async def test_a_plain_handler_that_asks_is_ended(open_bench, claimed):
-    may_ask = threading.Event()
+    has_begun, may_ask = threading.Event(), threading.Event()
     ended = []
 
     def ask(context, payload):
+        has_begun.set()
         may_ask.wait(10)
         try:
             context.raise_if_cancelled()
@@ -200,7 +201,7 @@ async def test_a_plain_handler_that_asks_is_ended(open_bench, claimed):
 
     async with open_bench(ask, capacity=3) as bench:
         bench.start(claimed())
-        await wait_all_tasks_blocked(0.01)
+        await trio.to_thread.run_sync(has_begun.wait, 10)
         next(iter(bench.held)).cancel(CancelReason.LEASE_LOST)
         await bench.finish()
         assert 2 == bench.held.free_count

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from runledger_postgres import DatabaseConnectionError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ._calls import Pool
 
 CONNECT_SECONDS: Final = 10
@@ -44,3 +49,19 @@ def connect_beside(pool: Pool, **settings: Any) -> psycopg.Connection[Any]:
             connection.close()
             raise
     return connection
+
+
+@contextmanager
+def coded_connection_errors() -> Iterator[None]:
+    """
+    Give what psycopg raises a code, where all that can fail is to be connected.
+
+    Raises:
+        DatabaseConnectionError: ``db.connection_failed``.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DatabaseConnectionError(
+            "db.connection_failed", internal=f"{type(error).__name__}: {error}"
+        ) from error

@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, cast
 
-import psycopg
-
 from runledger_core import compare_migrations, fast_constructor, load_migrations
 from runledger_postgres import (
     Asyncio,
@@ -32,7 +30,7 @@ from .._ledger import Succeeded
 from ..errors import LedgerTimeoutError
 from ._calls import Pool
 from ._claim_calls import ClaimCalls
-from ._connect import CONNECT_SECONDS, connect_beside
+from ._connect import CONNECT_SECONDS, coded_connection_errors, connect_beside
 from ._handler_calls import HandlerCalls
 from ._schedule_calls import ScheduleCalls
 from ._sleep_calls import SleepCalls
@@ -196,15 +194,11 @@ class PostgresLedger(ClaimCalls, HandlerCalls, ScheduleCalls, SleepCalls):
 
     def _check(self) -> None:
         # Before the pool is asked: it would try for half a minute, and hide why.
-        try:
+        with coded_connection_errors():
             connect_beside(self._pool).close()
             if self._pool.closed:
                 self._pool.open()
                 self._owns_pool = True
-        except psycopg.Error as error:
-            raise DatabaseConnectionError(
-                "db.connection_failed", internal=f"{type(error).__name__}: {error}"
-            ) from error
         ensure_schema_compatible_after_idempotency_cutover(self._pool)
 
 

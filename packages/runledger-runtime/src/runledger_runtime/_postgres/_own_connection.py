@@ -20,9 +20,9 @@ import psycopg
 import trio
 from psycopg import sql
 
-from runledger_postgres import DatabaseConnectionError, WatchedConnection
+from runledger_postgres import WatchedConnection
 
-from ._connect import connect_beside
+from ._connect import coded_connection_errors, connect_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,11 +118,10 @@ async def open_own_connection(
     """
     opening = _Opening(pool, channel)
     try:
-        connection = await trio.to_thread.run_sync(opening.open, abandon_on_cancel=True)
-    except psycopg.Error as error:
-        raise DatabaseConnectionError(
-            "db.connection_failed", internal=f"{type(error).__name__}: {error}"
-        ) from error
+        with coded_connection_errors():
+            connection = await trio.to_thread.run_sync(
+                opening.open, abandon_on_cancel=True
+            )
     except trio.Cancelled:
         opening.give_up()
         raise

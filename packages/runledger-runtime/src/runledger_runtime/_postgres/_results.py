@@ -6,11 +6,9 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
-import psycopg
 import trio
 
 from runledger_core import RunledgerError
-from runledger_postgres import DatabaseConnectionError
 from runledger_postgres.results import (
     Look,
     Pause,
@@ -26,9 +24,13 @@ from runledger_postgres.results import (
     waiting,
 )
 
+from ._connect import coded_connection_errors
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
+
+    import psycopg
 
     from runledger_core import JobStatus, JsonValue, Scope, WorkflowRunStatus
     from runledger_postgres import JobRecord, Operation, WorkflowRunRecord
@@ -200,9 +202,5 @@ async def _read(
 
 
 async def _in_thread(function: Callable[..., T], *args: Any) -> T:
-    try:
+    with coded_connection_errors():  # the pool may have no connection to give
         return await trio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
-    except psycopg.Error as error:  # the pool had no connection to give
-        raise DatabaseConnectionError(
-            "db.connection_failed", internal=f"{type(error).__name__}: {error}"
-        ) from error
