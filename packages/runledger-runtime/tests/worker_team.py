@@ -14,8 +14,8 @@ catalog = JobCatalog()
 
 @catalog.job("nap")
 async def nap(context, payload):
-    # One write, since all of the team share the pipe: print takes two where PYTHONUNBUFFERED
-    # is set, and another's line may come between them.
+    # One write, since all of the team share the pipe: where PYTHONUNBUFFERED is set,
+    # print takes two, and another's line may come between them.
     os.write(sys.stdout.fileno(), f"{context.worker_id} {os.getpid()}\n".encode())
     await trio.sleep_forever()
 
