@@ -160,7 +160,7 @@ def test_a_thousand_waiters_listen_over_one_connection(
             ]
             await asyncio.to_thread(
                 until,
-                "SELECT 1 FROM (SELECT count(*) AS n FROM result_waiters)"
+                "SELECT 1 FROM (SELECT count(*) AS n FROM result_waiters) AS w"
                 " WHERE n = 1000",
             )
             [connections] = await asyncio.to_thread(
