@@ -74,7 +74,7 @@ def create_ephemeral_database(
     Create a fresh database, by default with the Runledger schema.
 
     Its name is *prefix*, made a plain name of at most 24 characters, with the process
-    id and a counter. A clone of the template takes 25 to 50 ms; the first call of a run
+    id and a counter. A clone of the template takes 20 to 50 ms; the first call of a run
     also starts the server and migrates the template.
 
     Args:
