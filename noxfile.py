@@ -103,7 +103,7 @@ def integration(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """Run the distributions' tests with the oldest versions that they allow."""
     python = oldest_environment(session)
-    run_pytest(session, python, "-n", "2", *(session.posargs or ["packages"]))
+    run_pytest(session, python, "-n", "2", "packages", *session.posargs)
 
 
 @nox.session

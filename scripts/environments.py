@@ -38,7 +38,6 @@ EDITABLES += [f"--editable=./{DISTRIBUTIONS[-1]}[embedded]"]
 # everything that is installed here is on the public index.
 OWN_INDEX = ("index-url", "no-index", "proxy", "trusted-host", "client-cert")
 
-
 # Of everything that we name, and not of what comes with it.
 OLDEST = "--resolution=lowest-direct"
 
@@ -52,17 +51,17 @@ def oldest_environment(session: nox.Session) -> str:
     """Return that of an environment with the oldest versions that we allow."""
     if not usable_uv(session):
         session.error("only uv finds the oldest versions; see scripts/environments.py")
-    return environment(session, "dev", OLDEST)
+    return environment(session, "dev", oldest=True)
 
 
-def environment(session: nox.Session, group: str, *options: str) -> str:
+def environment(session: nox.Session, group: str, *, oldest: bool = False) -> str:
     """
     Return the interpreter of an environment, which is made when it is not there.
 
-    It holds the dependency group of that name and the distributions as editables,
-    installed with these options.
+    It holds the dependency group of that name and the distributions as editables, with
+    the newest versions of what they require that are allowed, or the *oldest*.
     """
-    name = f"{group}-oldest" if OLDEST in options else group
+    name = f"{group}-oldest" if oldest else group
     home = ROOT / ".nox" / name
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = home / "runledger-fingerprint"
@@ -73,7 +72,8 @@ def environment(session: nox.Session, group: str, *options: str) -> str:
             session.run(sys.executable, "scripts/vendor.py", "--check", log=False)
             session.log(f"making .nox/{name}, once: this takes a while")
             requirements = nox.project.dependency_groups(SETTINGS, group)
-            install(session, home, python, [*options, *requirements, *EDITABLES])
+            wishes = [OLDEST] if oldest else []
+            install(session, home, python, [*wishes, *requirements, *EDITABLES])
             stamp.write_text(wanted)
     return str(python)
 

@@ -201,7 +201,7 @@ async def test_a_plain_handler_that_asks_is_ended(open_bench, claimed):
 
     async with open_bench(ask, capacity=3) as bench:
         bench.start(claimed())
-        await trio.to_thread.run_sync(has_begun.wait, 10)
+        assert await trio.to_thread.run_sync(has_begun.wait, 10)
         next(iter(bench.held)).cancel(CancelReason.LEASE_LOST)
         await bench.finish()
         assert 2 == bench.held.free_count
