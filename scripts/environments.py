@@ -50,7 +50,10 @@ def dev_environment(session: nox.Session) -> str:
 def oldest_environment(session: nox.Session) -> str:
     """Return that of an environment with the oldest versions that we allow."""
     if not usable_uv(session):
-        session.error("only uv finds the oldest versions; see scripts/environments.py")
+        session.error(
+            "only uv finds the oldest versions; it is missing, or pip is told to ask "
+            "another index: run `python3 scripts/dev.py oldest` without that setting"
+        )
     return environment(session, "dev", oldest=True)
 
 
